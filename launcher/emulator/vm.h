@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vm.h - VMs that boot: what the Compute API asks of a driver.
+ *
+ * A driver turns an instance into processes. Each VM gets listening sockets of its own for the
+ * metadata server (and, in `netns`, for the API); every connection on them is handed to the
+ * emulator's servers with the VM's internal address as its peer, which is how a handler knows who
+ * asks. The drivers:
+ *
+ *   netns    network, mount, PID and UTS namespaces on a bridge, 169.254.169.254:80 served inside
+ *   process  a child process with GCE_METADATA_HOST set, for places that allow no namespaces
+ *   none     no process: state only
+ *
+ * A guest's init asks the metadata server for its startup-script and runs it; what it prints goes
+ * to the serial port log.
+ */
+#ifndef EMU_VM_H
+#define EMU_VM_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/server.h"
+#include "lib/buf.h"
+#include "lib/error.h"
+
+struct emu_room; /* the machine room: one driver and its VMs */
+
+struct emu_room_options {
+    const char *driver;           /* "auto", "netns", "process" or "none" */
+    const char *folder;           /* where serial logs are written, made by the caller; 0700 */
+    struct http_server *metadata; /* gets the connections to a VM's metadata address; borrowed */
+    struct http_server *api;      /* gets those to its API and token address; borrowed */
+    uint16_t api_port;            /* of the emulator's API on the host, for `process` */
+    const char *api_addr_port;    /* the same as ADDR:PORT */
+    const char *const *hide;      /* folders no guest may see, NULL-terminated; borrowed */
+    const char *project;
+};
+
+/* Set a room up: for `netns` the bridge 10.128.0.0/20 with the gateway 10.128.0.1. `auto` takes
+ * netns where it works, else process; *emu_room_why() then says why. */
+VMCP_MUST_CHECK int emu_room_new(const struct emu_room_options *options, struct emu_room **ret,
+                                 struct vmcp_error *err);
+void emu_room_free(struct emu_room *room);                /* stops every VM, removes the network */
+const char *emu_room_driver(const struct emu_room *room); /* "netns", "process", "none" */
+const char *emu_room_why(const struct emu_room *room);    /* why not netns; "" if it is */
+/* The origin of API and token endpoint as a guest sees it, "http://169.254.169.252:80"-like in
+ * netns, the host's address otherwise. */
+const char *emu_room_guest_api(const struct emu_room *room);
+
+struct emu_vm_spec {
+    uint64_t id;          /* the instance's numeric id; the key of all calls below */
+    const char *name;     /* instance name, the guest's short host name */
+    const char *hostname; /* NAME.ZONE.c.PROJECT.internal */
+    struct in_addr ip;    /* its internal address in 10.128.0.0/20 */
+};
+
+/* Boot. Returns when the guest's init runs (or at once for `none`). */
+VMCP_MUST_CHECK int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec,
+                                  struct vmcp_error *err);
+/* Kill the VM's processes and remove its network; its serial log stays. Unknown id: nothing. */
+void emu_room_halt(struct emu_room *room, uint64_t id);
+/* True while the guest's init or anything it started is alive. */
+bool emu_room_running(struct emu_room *room, uint64_t id);
+
+/* The serial port log from byte `start`, at most 1 MiB, into `out`; *ret_next is where to go on. */
+VMCP_MUST_CHECK int emu_room_serial(struct emu_room *room, uint64_t id, uint64_t start,
+                                    struct vmcp_buf *out, uint64_t *ret_next,
+                                    struct vmcp_error *err);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.h - the libmicrohttpd glue that both servers use.
+ *
+ * A server is a table of routes and a value for its handlers. A request arrives whole: path and
+ * query percent-decoded once, strictly (a NUL or control byte, a broken escape: 400), the body
+ * within its limit, and a handler fills a reply and returns. Handlers run on several threads.
+ *
+ *     static void healthz(void *app, const struct http_request *req, struct http_reply *reply)
+ *     {
+ *         http_reply_text(reply, 200, "text/plain", "ok\n");
+ *     }
+ *     static const struct http_route routes[] = {
+ *         {"GET", "/healthz", healthz},
+ *         {"GET", "/vmcp/{name}", machine},        req->segments[0] is the name
+ *         {"GET", "/computeMetadata/v1/{*}", tree},  the rest of the path, slashes and all
+ *         {0},
+ *     };
+ *
+ * A handler that has nothing to say yet sets reply->wait_until and returns; it is called again
+ * with the same request after http_server_wake(), or when that time has come (req->timed_out).
+ */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "lib/buf.h"
+#include "lib/error.h"
+#include "lib/limits.h"
+
+struct http_param {
+    const char *key, *value; /* decoded; NUL-terminated and without a NUL inside */
+    size_t key_len, value_len;
+};
+
+struct http_request {
+    const char *method;
+    const char *path;   /* decoded, with a leading slash, without the query */
+    const char *target; /* as sent: path and query, still encoded */
+    struct http_param params[HTTP_PARAMS_MAX]; /* in the order of the query */
+    size_t param_count;
+    const char *segments[HTTP_SEGMENTS_MAX]; /* what the route's {…} matched, in order */
+    const char *body;                        /* NULL if there was none */
+    size_t body_len;
+    struct sockaddr_storage peer; /* as accepted, or as given to http_server_add_connection() */
+    bool timed_out;               /* called again because reply->wait_until has come */
+    void *connection;             /* struct MHD_Connection, for http_request_header() */
+};
+
+struct http_reply {
+    int status;               /* 0: the handler said nothing, which becomes 500 */
+    const char *content_type; /* borrowed; must outlive the reply (a literal) */
+    char *body;               /* owned, malloc(); NULL with body_len 0: empty */
+    size_t body_len;
+    struct {
+        char *name, *value; /* owned */
+    } headers[HTTP_REPLY_HEADERS_MAX];
+    size_t header_count;
+    int64_t wait_until;  /* http_now_ms() clock; 0: the reply is complete */
+    enum vmcp_code code; /* for the access log; set by http_reply_problem() */
+    char note[192];      /* for the access log: what a handler wants remembered; no secrets */
+};
+
+typedef void (*http_handler)(void *app, const struct http_request *req, struct http_reply *reply);
+
+/* A HEAD request is answered by the GET route; its body is dropped. A path that matches with
+ * another method is 405 with Allow, one that does not match is 404. First match wins. */
+struct http_route {
+    const char *method;
+    const char *pattern;
+    http_handler handler;
+};
+
+struct http_server;
+
+struct http_server_options {
+    const struct http_route *routes; /* ends in a row of zeros; borrowed */
+    void *app;                       /* handed to every handler; borrowed */
+    /* Called before routing; returns true when it filled the reply itself (a refusal). NULL: none
+     */
+    bool (*guard)(void *app, const struct http_request *req, struct http_reply *reply);
+    /* Called on every reply before it is sent, to add headers. NULL: none. */
+    void (*decorate)(void *app, const struct http_request *req, struct http_reply *reply);
+    /* How errors of the glue itself look (404, 405, 400, 413). NULL: problem+json. */
+    void (*problem)(void *app, const struct http_request *req, struct http_reply *reply, int status,
+                    enum vmcp_code code, const char *detail);
+    /* One line for each request, after it was answered. NULL: none. Never gets the query. */
+    void (*log)(void *app, const struct http_request *req, const struct http_reply *reply,
+                int64_t micros);
+    unsigned threads; /* 0: one for each processor, at most 8 */
+};
+
+/* Start serving on `listen_fd` (see http_listen; taken over on success; -1: only connections that
+ * http_server_add_connection() brings). */
+VMCP_MUST_CHECK int http_server_start(const struct http_server_options *options, int listen_fd,
+                                      struct http_server **ret, struct vmcp_error *err);
+
+/* Take over an accepted socket from elsewhere; `peer` is what handlers see as req->peer. */
+VMCP_MUST_CHECK int http_server_add_connection(struct http_server *server, int fd,
+                                               const struct sockaddr *peer, socklen_t peer_len,
+                                               struct vmcp_error *err);
+
+/* Call every waiting handler again. From any thread. */
+void http_server_wake(struct http_server *server);
+
+/* Stop accepting, let what is in flight finish within `grace_ms`, close, free. */
+void http_server_stop(struct http_server *server, int grace_ms);
+
+/* A listening socket on "ADDR:PORT" ("[::1]:80", ":0"-style ports are chosen by the kernel), with
+ * close-on-exec. *ret_port is the port in use (NULL: not wanted). */
+VMCP_MUST_CHECK int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port,
+                                struct vmcp_error *err);
+
+/* Milliseconds of the monotonic clock. */
+int64_t http_now_ms(void);
+
+/* The first parameter of that name, or NULL. http_param_count counts repetitions. */
+const char *http_request_param(const struct http_request *req, const char *key);
+size_t http_request_param_count(const struct http_request *req, const char *key);
+/* A request header by name, any case, or NULL. Lives as long as the request. */
+const char *http_request_header(const struct http_request *req, const char *name);
+
+/* Fill a reply. Bodies are copied, but for _take, which takes over a malloc()ed one. */
+void http_reply_text(struct http_reply *reply, int status, const char *content_type,
+                     const char *body);
+void http_reply_take(struct http_reply *reply, int status, const char *content_type, char *body,
+                     size_t len);
+/* JSON text of `value` (borrowed) and a newline, application/json. */
+void http_reply_json(struct http_reply *reply, int status, const json_t *value);
+/* application/problem+json (RFC 9457): type about:blank, title, status, detail, code. */
+void http_reply_problem(struct http_reply *reply, int status, enum vmcp_code code,
+                        const char *detail);
+/* Add a header; both are copied. A value with a control character is dropped. */
+void http_reply_header(struct http_reply *reply, const char *name, const char *value);
+
+#endif

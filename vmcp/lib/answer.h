@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answer.h - the signed answer: how it is made, and when it is good.
+ *
+ * One function decides whether an answer is good. The server's self-check, `vmcp verify`, `vmcp
+ * fetch` and `vmcp-launch` all call vmcp_answer_verify() with what they expect.
+ *
+ *     struct vmcp_expect expect = {.format = VMCP_FORMAT_V2, .trust = trust, .domain = "a.example",
+ *                                  .machine = "web", .hostid = hostid, .salt = salt,
+ *                                  .skew = VMCP_SKEW_DEFAULT, .now = time(NULL), .complete = true};
+ *     auto_answer struct vmcp_answer answer = {0};
+ *     if (vmcp_answer_verify(text, len, &expect, &answer, &err) < 0) ... refuse
+ */
+#ifndef VMCP_ANSWER_H
+#define VMCP_ANSWER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auto.h"
+#include "error.h"
+#include "key.h"
+#include "limits.h"
+#include "sign.h"
+#include "trust.h"
+
+enum vmcp_format { VMCP_FORMAT_V2, VMCP_FORMAT_V1 };
+
+/* The media type of an answer: "application/jose", "application/json". */
+const char *vmcp_format_media_type(enum vmcp_format format);
+/* "v1" or "v2"; anything else is VMCP_E_USAGE. */
+VMCP_MUST_CHECK int vmcp_format_parse(const char *name, enum vmcp_format *ret,
+                                      struct vmcp_error *err);
+
+/* What a version 2 answer says. All borrowed. */
+struct vmcp_claims {
+    const char *domain;   /* iss */
+    const char *machine;  /* sub */
+    const char *hostid;   /* aud */
+    const char *salt;     /* nonce */
+    const char *jti;      /* NULL: a fresh UUID */
+    int64_t iat;          /* seconds since 1970 */
+    int ttl;              /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
+    int64_t serial;       /* 0..VMCP_SERIAL_MAX */
+    const json_t *params; /* the machine: an object of strings and integers */
+    const json_t *gce;    /* an object, or NULL */
+    int64_t count;        /* VMs; 0: not said */
+};
+
+/* Sign with `alg` (NULL: the key's default). *ret_jws is a new string, free(). */
+VMCP_MUST_CHECK int vmcp_answer_sign_v2(const struct vmcp_claims *claims,
+                                        const struct vmcp_key *key, const struct vmcp_alg *alg,
+                                        char **ret_jws, struct vmcp_error *err);
+
+/* What the asker expects. All borrowed. NULL means: not checked, unless `complete` is set, which
+ * makes a missing expectation that the format can check VMCP_E_USAGE. */
+struct vmcp_expect {
+    enum vmcp_format format;
+    const struct vmcp_trust *trust; /* never NULL */
+    const char *domain;             /* version 2 only */
+    const char *machine;            /* version 2 only; may be NULL even if complete */
+    const char *hostid;             /* version 2 only */
+    const char *salt;               /* never NULL */
+    const char *name;               /* version 1 only: what `name` must be */
+    int64_t min_serial;             /* version 2 only */
+    int64_t now;                    /* seconds since 1970, read after the answer's last byte */
+    int skew;                       /* seconds, 0..VMCP_SKEW_MAX */
+    bool complete;
+};
+
+enum {
+    VMCP_UNCHECKED_DOMAIN = 1,
+    VMCP_UNCHECKED_MACHINE = 2,
+    VMCP_UNCHECKED_HOSTID = 4,
+    VMCP_UNCHECKED_TIME = 8,
+    VMCP_UNCHECKED_SERIAL = 16
+};
+
+/* A good answer. */
+struct vmcp_answer {
+    enum vmcp_format format;
+    json_t *params; /* the machine, owned; without `signature` */
+    json_t *gce;    /* owned; NULL if absent */
+    int64_t count;  /* 1 if absent */
+    int64_t serial; /* 0 in version 1 */
+    int64_t iat, exp;
+    char domain[VMCP_DOMAIN_MAX + 1]; /* "" in version 1 */
+    char machine[VMCP_NAME_MAX + 1];  /* "" in version 1 */
+    char jti[128];                    /* "" in version 1; cut, for the report only */
+    char alg[8];
+    char thumbprint[VMCP_THUMBPRINT_LEN + 1];
+    unsigned unchecked; /* VMCP_UNCHECKED_…: what the expectation left open or the format lacks */
+};
+
+/* Decide. *ret is filled only when the answer is good; vmcp_answer_clear(). */
+VMCP_MUST_CHECK int vmcp_answer_verify(const char *text, size_t len,
+                                       const struct vmcp_expect *expect, struct vmcp_answer *ret,
+                                       struct vmcp_error *err);
+
+void vmcp_answer_clear(struct vmcp_answer *answer);
+#define auto_answer VMCP_AUTO(vmcp_answer_clear)
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct code_row {
+    const char *name;
+    const char *meaning;
+    int http;
+    int exit;
+};
+
+static const struct code_row rows[VMCP_CODE_COUNT] = {
+    [VMCP_OK] = {"ok", "done", 200, VMCP_EXIT_DONE},
+#define VMCP_CODE_ROW(symbol, name, http, exit, meaning) \
+    [VMCP_E_##symbol] = {name, meaning, http, exit},
+    VMCP_CODES(VMCP_CODE_ROW)
+#undef VMCP_CODE_ROW
+};
+
+static const struct code_row *row(enum vmcp_code code)
+{
+    if ((int)code < 0 || code >= VMCP_CODE_COUNT)
+        return &rows[VMCP_E_INTERNAL];
+    return &rows[code];
+}
+
+const char *vmcp_code_name(enum vmcp_code code)
+{
+    return row(code)->name;
+}
+
+const char *vmcp_code_meaning(enum vmcp_code code)
+{
+    return row(code)->meaning;
+}
+
+int vmcp_code_http(enum vmcp_code code)
+{
+    return row(code)->http;
+}
+
+int vmcp_code_exit(enum vmcp_code code)
+{
+    return row(code)->exit;
+}
+
+/* A path that is too long keeps its end: the file's name says more than the root. */
+static void set_where(struct vmcp_error *err, const char *where)
+{
+    size_t len = where ? strlen(where) : 0;
+    size_t room = sizeof(err->where) - 1;
+    const char *from = len > room ? where + (len - room) : where;
+    snprintf(err->where, sizeof(err->where), "%s", from ? from : "");
+}
+
+int vmcp_vfail_at(struct vmcp_error *err, enum vmcp_code code, const char *where, const char *fmt,
+                  va_list args)
+{
+    if (err) {
+        char text[sizeof(err->text)];
+        /* Formatted aside first: an argument may be the error's own text. */
+        vsnprintf(text, sizeof(text), fmt, args);
+        err->code = code;
+        memcpy(err->text, text, sizeof(text));
+        if (where != err->where)
+            set_where(err, where);
+    }
+    return -(int)code;
+}
+
+int vmcp_fail(struct vmcp_error *err, enum vmcp_code code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int rc = vmcp_vfail_at(err, code, "", fmt, args);
+    va_end(args);
+    return rc;
+}
+
+int vmcp_fail_at(struct vmcp_error *err, enum vmcp_code code, const char *where, const char *fmt,
+                 ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int rc = vmcp_vfail_at(err, code, where, fmt, args);
+    va_end(args);
+    return rc;
+}
+
+int vmcp_error_locate(struct vmcp_error *err, const char *where)
+{
+    if (!err)
+        return -(int)VMCP_E_INTERNAL;
+    if (!err->where[0])
+        set_where(err, where);
+    return -(int)err->code;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.h - whole files: read with a limit, written so that nothing is ever half there. */
+#ifndef VMCP_FILE_H
+#define VMCP_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "buf.h"
+#include "error.h"
+
+enum vmcp_file_kind {
+    VMCP_FILE_PUBLIC,
+    /* Holds a secret: group and others may have no access (below $CREDENTIALS_DIRECTORY the group
+     * may read, as systemd sets it up). Errors: VMCP_E_FILE_MODE with the chmod line that mends. */
+    VMCP_FILE_PRIVATE,
+};
+
+/* Read the regular file `path` ("-": standard input) into `b`, at most b->max bytes.
+ * Errors: VMCP_E_FILE, VMCP_E_FILE_MODE, VMCP_E_LIMIT; err->where is the path. */
+VMCP_MUST_CHECK int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,
+                                   struct vmcp_error *err);
+
+/* The same for a plain file name below the open folder `dirfd`; symbolic links are refused. */
+VMCP_MUST_CHECK int vmcp_file_read_at(int dirfd, const char *name, struct vmcp_buf *b,
+                                      struct vmcp_error *err);
+
+/* Create `path` with `mode`, write, fsync, and fsync its folder. Never overwrites:
+ * VMCP_E_FILE_EXISTS. What was begun and failed is removed. */
+VMCP_MUST_CHECK int vmcp_file_create(const char *path, mode_t mode, const void *data, size_t len,
+                                     struct vmcp_error *err);
+
+/* Replace `path`: a temporary file beside it, fsync, rename, fsync of the folder. A reader sees
+ * the old content or the new, whatever happens. */
+VMCP_MUST_CHECK int vmcp_file_replace(const char *path, mode_t mode, const void *data, size_t len,
+                                      struct vmcp_error *err);
+
+#endif

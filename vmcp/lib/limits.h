@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h - every maximum, in one place. Sizes are bytes, times seconds, unless said otherwise. */
+#ifndef VMCP_LIMITS_H
+#define VMCP_LIMITS_H
+
+/* names */
+#define VMCP_SALT_MAX       256 /* cvm_salt and cvm_hostid, characters */
+#define VMCP_SALT_LEN       64  /* what our clients make */
+#define VMCP_HOSTID_LEN     64  /* SHA-256 in hex */
+#define VMCP_NAME_MAX       63  /* a machine's name */
+#define VMCP_DOMAIN_MAX     253 /* RFC 1035, section 2.3.4, in presentation form */
+#define VMCP_THUMBPRINT_LEN 43  /* RFC 7638 with SHA-256, base64url */
+#define VMCP_JTI_LEN        36  /* a UUID in text */
+
+/* documents */
+#define VMCP_ANSWER_MAX        (1024 * 1024)
+#define VMCP_JSON_DEPTH        32
+#define VMCP_CONFIG_MAX        (1024 * 1024)    /* a machine file */
+#define VMCP_USER_DATA_MAX     (256 * 1024)     /* a metadata value of Compute Engine */
+#define VMCP_PARAMETER_KEY_MAX 128              /* a VMCP parameter's name */
+#define VMCP_PARAMETERS_MAX    256              /* VMCP parameters of one machine */
+#define VMCP_MACHINES_MAX      100000           /* in one catalogue */
+#define VMCP_COUNT_MAX         1000             /* VMs of one machine */
+#define VMCP_DIAGS_MAX         1000             /* errors and warnings of one file */
+#define VMCP_SERIAL_MAX        9007199254740991 /* 2^53-1: what every JSON reader can hold */
+
+/* keys */
+#define VMCP_KEY_FILE_MAX   (64 * 1024)
+#define VMCP_RSA_BITS_MIN   2048
+#define VMCP_RSA_BITS_MAX   8192
+#define VMCP_SIGNATURE_MAX  (VMCP_RSA_BITS_MAX / 8)
+#define VMCP_TRUST_FILE_MAX (256 * 1024)
+#define VMCP_TRUST_KEYS_MAX 64
+#define VMCP_SECRET_MIN     32 /* --secret FILE */
+#define VMCP_SECRET_MAX     4096
+
+/* time */
+#define VMCP_TTL_DEFAULT  300
+#define VMCP_TTL_MIN      30
+#define VMCP_TTL_MAX      3600
+#define VMCP_SKEW_DEFAULT 300
+#define VMCP_SKEW_MAX     3600
+
+/* HTTP, both servers */
+#define HTTP_HEADER_MAX        (8 * 1024) /* request line and headers */
+#define HTTP_BODY_MAX          (1024 * 1024)
+#define HTTP_PARAMS_MAX        32 /* query parameters of one request */
+#define HTTP_SEGMENTS_MAX      24 /* {…} and * parts of one route */
+#define HTTP_CONNECTIONS_MAX   2048
+#define HTTP_CONNECTION_IDLE   30
+#define HTTP_REPLY_HEADERS_MAX 12
+
+#endif
