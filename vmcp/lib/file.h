@@ -3,6 +3,7 @@
 #ifndef VMCP_FILE_H
 #define VMCP_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -13,6 +13,10 @@
 VMCP_MUST_CHECK int vmcp_jwk_export(const struct vmcp_key *key, json_t **ret,
                                     struct vmcp_error *err);
 
+/* The members that RFC 7638, section 3.2, hashes, and nothing else. *ret is a new reference. */
+VMCP_MUST_CHECK int vmcp_jwk_members(const struct vmcp_key *key, json_t **ret,
+                                     struct vmcp_error *err);
+
 /* A public key from a JWK (borrowed). Refused: private members, a `use` other than "sig", `key_ops`
  * without "verify", an `alg` that is not one of ours or does not fit the key. Its own `kid` is not
  * believed. Errors: VMCP_E_KEY, VMCP_E_KEY_UNSUPPORTED. */

@@ -56,7 +56,8 @@ VMCP_MUST_CHECK int vmcp_trust_find(const struct vmcp_trust *trust, const char *
                                     const char *kid, const struct vmcp_alg *alg,
                                     const struct vmcp_key **ret, struct vmcp_error *err);
 
-/* The keys of the set, for those that try each (version 1 has no `kid`). */
+/* The keys of the set, for those that try each (version 1 has no `kid`). A key is NULL where only
+ * its thumbprint is known, or where it is retired. */
 size_t vmcp_trust_count(const struct vmcp_trust *trust);
 const struct vmcp_key *vmcp_trust_key(const struct vmcp_trust *trust, size_t i);
 /* PEM of all keys, one after the other: what travels in the metadata attribute `vmcp-trust`. */

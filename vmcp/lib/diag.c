@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "limits.h"
+
+/* Room for one more, or NULL. */
+static struct vmcp_diag *grow(struct vmcp_diags *diags)
+{
+    if (diags->count >= VMCP_DIAGS_MAX)
+        return NULL;
+    if ((diags->count & (diags->count - 1)) == 0) { /* full at each power of two */
+        size_t cap = diags->count ? diags->count * 2 : 1;
+        struct vmcp_diag *items = realloc(diags->items, cap * sizeof(*items));
+        if (!items)
+            return NULL;
+        diags->items = items;
+    }
+    return &diags->items[diags->count++];
+}
+
+static void add(struct vmcp_diags *diags, bool is_error, enum vmcp_code code, const char *pointer,
+                bool at_key, const char *fmt, va_list args)
+{
+    if (is_error)
+        diags->errors++;
+    struct vmcp_diag *d = grow(diags);
+    if (!d)
+        return;
+    *d = (struct vmcp_diag){.is_error = is_error, .code = code, .at_key = at_key};
+    snprintf(d->pointer, sizeof(d->pointer), "%s", pointer);
+    vsnprintf(d->text, sizeof(d->text), fmt, args);
+}
+
+void vmcp_diag_error(struct vmcp_diags *diags, enum vmcp_code code, const char *pointer,
+                     bool at_key, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(diags, true, code, pointer, at_key, fmt, args);
+    va_end(args);
+}
+
+void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_key, const char *fmt,
+                       ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(diags, false, VMCP_OK, pointer, at_key, fmt, args);
+    va_end(args);
+}
+
+int vmcp_diags_check(const struct vmcp_diags *diags, struct vmcp_error *err)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct vmcp_diag *d = &diags->items[i];
+        if (d->is_error)
+            return vmcp_fail_at(err, d->code, d->pointer, "%s", d->text);
+    }
+    if (diags->errors)
+        return vmcp_fail(err, VMCP_E_CONFIG, "errors that there was no room to keep");
+    return 0;
+}
+
+void vmcp_diags_clear(struct vmcp_diags *diags)
+{
+    free(diags->items);
+    *diags = (struct vmcp_diags){0};
+}

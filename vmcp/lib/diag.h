@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* diag.h - errors and warnings about a document, each with the place it speaks of. */
+#ifndef VMCP_DIAG_H
+#define VMCP_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+
+struct vmcp_diag {
+    bool is_error; /* else a warning */
+    enum vmcp_code code;
+    char pointer[160]; /* RFC 6901, into the document; "" is the whole */
+    bool at_key;       /* about the key there, not the value */
+    char text[256];
+};
+
+struct vmcp_diags {
+    struct vmcp_diag *items; /* owned */
+    size_t count;
+    size_t errors; /* how many of them */
+};
+
+/* Add one; what does not fit in VMCP_DIAGS_MAX or memory is counted and not kept. */
+void vmcp_diag_error(struct vmcp_diags *diags, enum vmcp_code code, const char *pointer,
+                     bool at_key, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_key, const char *fmt,
+                       ...) __attribute__((format(printf, 4, 5)));
+
+/* 0 if there are no errors, else the first one, with its pointer in err->where. */
+VMCP_MUST_CHECK int vmcp_diags_check(const struct vmcp_diags *diags, struct vmcp_error *err);
+
+void vmcp_diags_clear(struct vmcp_diags *diags);
+#define auto_diags __attribute__((cleanup(vmcp_diags_clear)))
+
+#endif
