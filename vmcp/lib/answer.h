@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "auto.h"
+#include "diag.h"
 #include "error.h"
 #include "key.h"
 #include "limits.h"
@@ -35,17 +36,17 @@ VMCP_MUST_CHECK int vmcp_format_parse(const char *name, enum vmcp_format *ret,
 
 /* What a version 2 answer says. All borrowed. */
 struct vmcp_claims {
-    const char *domain;   /* iss */
-    const char *machine;  /* sub */
-    const char *hostid;   /* aud */
-    const char *salt;     /* nonce */
-    const char *jti;      /* NULL: a fresh UUID */
-    int64_t iat;          /* seconds since 1970 */
-    int ttl;              /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
-    int64_t serial;       /* 0..VMCP_SERIAL_MAX */
-    const json_t *params; /* the machine: an object of strings and integers */
-    const json_t *gce;    /* an object, or NULL */
-    int64_t count;        /* VMs; 0: not said */
+    const char *domain;  /* iss */
+    const char *machine; /* sub */
+    const char *hostid;  /* aud */
+    const char *salt;    /* nonce */
+    const char *jti;     /* NULL: a fresh UUID */
+    int64_t iat;         /* seconds since 1970 */
+    int ttl;             /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
+    int64_t serial;      /* 0..VMCP_SERIAL_MAX */
+    const char *params;  /* the machine as JSON text: an object of strings and integers */
+    const char *gce;     /* an object as JSON text, or NULL */
+    int64_t count;       /* VMs; 0: not said */
 };
 
 /* Sign with `alg` (NULL: the key's default). *ret_jws is a new string, free(). */
@@ -90,6 +91,7 @@ struct vmcp_answer {
     char jti[128];                    /* "" in version 1; cut, for the report only */
     char alg[8];
     char thumbprint[VMCP_THUMBPRINT_LEN + 1];
+    struct vmcp_diags notes; /* warnings about the machine, owned */
     unsigned unchecked; /* VMCP_UNCHECKED_…: what the expectation left open or the format lacks */
 };
 

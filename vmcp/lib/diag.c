@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json.h"
 #include "limits.h"
 
 /* Room for one more, or NULL. */
@@ -53,10 +54,27 @@ void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_ke
     va_end(args);
 }
 
+void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len)
+{
+    for (size_t i = 0; i < diags->count; i++) {
+        struct vmcp_diag *d = &diags->items[i];
+        if (d->line)
+            continue;
+        struct vmcp_json_pos pos = vmcp_json_locate(text, len, d->pointer, d->at_key);
+        d->line = pos.line;
+        d->column = pos.column;
+    }
+}
+
 int vmcp_diags_check(const struct vmcp_diags *diags, struct vmcp_error *err)
 {
     for (size_t i = 0; i < diags->count; i++) {
         const struct vmcp_diag *d = &diags->items[i];
+        if (d->is_error && d->line) {
+            char where[64];
+            snprintf(where, sizeof(where), "%zu:%zu", d->line, d->column);
+            return vmcp_fail_at(err, d->code, where, "%s", d->text);
+        }
         if (d->is_error)
             return vmcp_fail_at(err, d->code, d->pointer, "%s", d->text);
     }

@@ -11,8 +11,9 @@
 struct vmcp_diag {
     bool is_error; /* else a warning */
     enum vmcp_code code;
-    char pointer[160]; /* RFC 6901, into the document; "" is the whole */
-    bool at_key;       /* about the key there, not the value */
+    char pointer[160];   /* RFC 6901, into the document; "" is the whole */
+    bool at_key;         /* about the key there, not the value */
+    size_t line, column; /* from 1, in bytes; 0: not known, see vmcp_diags_locate() */
     char text[256];
 };
 
@@ -28,7 +29,12 @@ void vmcp_diag_error(struct vmcp_diags *diags, enum vmcp_code code, const char *
 void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_key, const char *fmt,
                        ...) __attribute__((format(printf, 4, 5)));
 
-/* 0 if there are no errors, else the first one, with its pointer in err->where. */
+/* Give line and column to those that have none, by their pointers into `text`, which
+ * vmcp_json_parse() accepted. */
+void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len);
+
+/* 0 if there are no errors, else the first one, with its line and column, or pointer, in
+ * err->where. */
 VMCP_MUST_CHECK int vmcp_diags_check(const struct vmcp_diags *diags, struct vmcp_error *err);
 
 void vmcp_diags_clear(struct vmcp_diags *diags);

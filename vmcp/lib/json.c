@@ -24,7 +24,7 @@ static int fail_at_offset(struct vmcp_error *err, const char *text, size_t offse
 {
     struct vmcp_json_pos pos = position(text, offset);
     char where[64];
-    snprintf(where, sizeof(where), "line %zu, column %zu", pos.line, pos.column);
+    snprintf(where, sizeof(where), "%zu:%zu", pos.line, pos.column);
     return vmcp_fail_at(err, VMCP_E_JSON, where, "%s", what);
 }
 

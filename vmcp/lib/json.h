@@ -13,7 +13,7 @@
 #include "error.h"
 
 /* Parse `len` bytes. *ret is a new reference, freed with json_decref(). Errors: VMCP_E_JSON, with
- * "line L, column C" in err->where (both from 1, columns in bytes). */
+ * "LINE:COLUMN" in err->where (both from 1, columns in bytes). */
 VMCP_MUST_CHECK int vmcp_json_parse(const char *text, size_t len, json_t **ret,
                                     struct vmcp_error *err);
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - the machine file, configs/NAME.json.
+ *
+ *     {"serial": 7, "machine": {"name": "…", "secret": "…", …}, "gce": {…}, "v1": false, "count":
+ * 1}
+ *
+ * A file without a top-level `machine` is a bare VMCP object: a machine with serial 0. What is
+ * wrong is told with line and column; lint and load tell the same.
+ */
+#ifndef VMCP_CONFIG_H
+#define VMCP_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "diag.h"
+#include "error.h"
+#include "limits.h"
+
+struct vmcp_config {
+    char name[VMCP_NAME_MAX + 1]; /* after the file */
+    int64_t serial;               /* 0..VMCP_SERIAL_MAX */
+    bool v1;                      /* answered in version 1 in spite of `gce` */
+    int64_t count;                /* 1..VMCP_COUNT_MAX */
+    json_t *machine;              /* owned; booleans made 1 and 0, userDataFile read */
+    json_t *gce;                  /* owned; NULL if absent */
+    unsigned macros;              /* enum vmcp_macro: those that machine and gce use */
+};
+
+/* Read and check one file. What is found is appended to *diags with line and column (NULL: only
+ * the first error is told, by err). Errors: VMCP_E_FILE, VMCP_E_LIMIT and the first error of the
+ * diagnosis, with "FILE:LINE:COLUMN" in err->where. *ret is filled on success only. */
+VMCP_MUST_CHECK int vmcp_config_load(const char *path, struct vmcp_config *ret,
+                                     struct vmcp_diags *diags, struct vmcp_error *err);
+
+/* The same for text from elsewhere: `name` is the machine's, `dirfd` the folder of a userDataFile
+ * (-1: there is none, and the parameter an error). */
+VMCP_MUST_CHECK int vmcp_config_parse(const char *name, const char *text, size_t len, int dirfd,
+                                      struct vmcp_config *ret, struct vmcp_diags *diags,
+                                      struct vmcp_error *err);
+
+/* Only for a version 2 answer: `gce` without `v1`, or several VMs. */
+bool vmcp_config_needs_v2(const struct vmcp_config *config);
+
+void vmcp_config_clear(struct vmcp_config *config);
+#define auto_config __attribute__((cleanup(vmcp_config_clear)))
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "v1.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "json.h"
+#include "limits.h"
+#include "sign.h"
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* RFC 3986, section 2.3. */
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '~';
+}
+
+static void add_encoded(struct vmcp_buf *out, const char *s, size_t len)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+        if (is_unreserved(c))
+            vmcp_buf_addc(out, s[i]);
+        else
+            vmcp_buf_add(out, escape, sizeof(escape));
+    }
+}
+
+static int add_parameter(struct vmcp_buf *out, const char *key, const json_t *value,
+                         struct vmcp_error *err)
+{
+    for (const char *k = key; *k; k++)
+        vmcp_buf_addc(out, *k >= 'A' && *k <= 'Z' ? (char)(*k - 'A' + 'a') : *k);
+    vmcp_buf_addc(out, '=');
+    if (json_is_string(value))
+        add_encoded(out, json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value) && json_integer_value(value) >= INT32_MIN &&
+             json_integer_value(value) <= INT32_MAX)
+        vmcp_buf_addf(out, "%lld", (long long)json_integer_value(value));
+    else if (json_is_boolean(value))
+        vmcp_buf_addc(out, json_is_true(value) ? '1' : '0');
+    else
+        return vmcp_fail_at(err, VMCP_E_MACHINE, key,
+                            "version 1 signs only strings and integers of 32 bits");
+    vmcp_buf_addc(out, '\n');
+    return 0;
+}
+
+int vmcp_v1_text(const json_t *params, struct vmcp_buf *out, struct vmcp_error *err)
+{
+    size_t count = json_object_size(params), n = 0;
+    auto_free const char **keys = calloc(count + 1, sizeof(*keys));
+    if (!keys)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the signed text");
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)params, key, value)
+    {
+        if (strcmp(key, "signature") != 0)
+            keys[n++] = key;
+    }
+    qsort(keys, n, sizeof(*keys), by_bytes);
+    for (size_t i = 0; i < n; i++) {
+        int rc = add_parameter(out, keys[i], json_object_get(params, keys[i]), err);
+        if (rc < 0)
+            return rc;
+    }
+    return vmcp_buf_check(out, "the signed text", err);
+}
+
+static json_t *with_numbers(const json_t *params)
+{
+    json_auto_t *copy = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)params, key, value)
+    {
+        int failed = json_is_boolean(value)
+                         ? json_object_set_new(copy, key, json_integer(json_is_true(value)))
+                         : json_object_set(copy, key, value);
+        if (failed)
+            return NULL;
+    }
+    return steal(&copy);
+}
+
+int vmcp_v1_sign(const json_t *params, const char *salt, const struct vmcp_key *key,
+                 char **ret_json, struct vmcp_error *err)
+{
+    auto_buf struct vmcp_buf text = VMCP_BUF(4 * VMCP_ANSWER_MAX);
+    int rc = vmcp_v1_text(params, &text, err);
+    if (rc < 0)
+        return rc;
+    vmcp_buf_adds(&text, salt);
+    rc = vmcp_buf_check(&text, "the signed text", err);
+    if (rc < 0)
+        return rc;
+    uint8_t sig[VMCP_SIGNATURE_MAX];
+    size_t sig_len = 0;
+    rc = vmcp_sign(key, vmcp_alg_find("RS512"), text.data, text.len, sig, &sig_len, err);
+    if (rc < 0)
+        return rc;
+    char encoded[VMCP_BASE64_CHARS(VMCP_SIGNATURE_MAX) + 1];
+    vmcp_base64_encode(VMCP_BASE64_PADDED, sig, sig_len, encoded);
+    json_auto_t *answer = with_numbers(params);
+    if (!answer || json_object_set_new(answer, "signature", json_string(encoded)) < 0)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+    *ret_json = vmcp_json_text(answer, NULL);
+    return *ret_json ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+}
