@@ -23,7 +23,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP := vmcp/http/server.c vmcp/http/reply.c
+HTTP := $(addprefix vmcp/http/,server.c request.c reply.c listen.c)
 CLIENT := vmcp/http/client.c vmcp/http/ask.c
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)

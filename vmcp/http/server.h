@@ -126,6 +126,13 @@ size_t http_request_param_count(const struct http_request *req, const char *key)
 /* A request header by name, any case, or NULL. Lives as long as the request. */
 const char *http_request_header(const struct http_request *req, const char *name);
 
+/* Take apart "key=value&key=value" (application/x-www-form-urlencoded) in place: percent-decoded, a
+ * plus sign is a space. Errors: VMCP_E_REQUEST_MALFORMED for a broken escape, a NUL or (unless
+ * `controls`) a control byte, more than `max` parameters. */
+VMCP_MUST_CHECK int http_params_parse(char *text, size_t len, bool controls,
+                                      struct http_param *params, size_t max, size_t *ret_count,
+                                      struct vmcp_error *err);
+
 /* Fill a reply. Bodies are copied, but for _take, which takes over a malloc()ed one. */
 void http_reply_text(struct http_reply *reply, int status, const char *content_type,
                      const char *body);
