@@ -127,7 +127,8 @@ static void set_bounds(CURL *curl, const struct http_exchange *ex)
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)total);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                     (long)(ex->stall_timeout_s ? ex->stall_timeout_s : STALLED_S));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* threads: no SIGALRM for name resolution */
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

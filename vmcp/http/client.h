@@ -37,6 +37,7 @@ struct http_exchange {
     size_t max_body;            /* bytes of an answer; 0: 1 MiB */
     int connect_timeout_ms;     /* 0: 10 s */
     int total_timeout_ms;       /* 0: 30 s */
+    int stall_timeout_s;        /* no byte for so long is a time-out; 0: 15 s */
 };
 
 struct http_response {
