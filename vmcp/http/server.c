@@ -27,6 +27,7 @@ struct exchange {
     bool answered;
     http_handler handler;
     int64_t started_us;
+    char memo[HTTP_MEMO_MAX];                      /* the handler's own, see server.h */
     struct exchange *next_waiting, **waiting_link; /* in server->waiting; NULL link: not there */
 };
 
@@ -75,6 +76,7 @@ static void *begin_exchange(void *cls, const char *uri, struct MHD_Connection *c
     ex->target = malloc(2 * ex->target_len + 2);
     ex->segments = malloc(ex->target_len + 2);
     ex->req.connection = connection;
+    ex->req.memo = ex->memo;
     if (ex->target) {
         memcpy(ex->target, uri, ex->target_len + 1);
         /* The second half keeps the target as it was sent. */

@@ -50,7 +50,9 @@ struct http_request {
     size_t body_len;
     struct sockaddr_storage peer; /* as accepted, or as given to http_server_add_connection() */
     bool timed_out;               /* called again because reply->wait_until has come */
-    void *connection;             /* struct MHD_Connection, for http_request_header() */
+    char *memo; /* HTTP_MEMO_MAX bytes, zero at first: what a handler that waits wants to remember
+                   for the next call */
+    void *connection; /* struct MHD_Connection, for http_request_header() */
 };
 
 struct http_reply {

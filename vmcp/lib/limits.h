@@ -49,5 +49,6 @@
 #define HTTP_CONNECTIONS_MAX   2048
 #define HTTP_CONNECTION_IDLE   30
 #define HTTP_REPLY_HEADERS_MAX 12
+#define HTTP_MEMO_MAX          32 /* what a waiting handler remembers */
 
 #endif
