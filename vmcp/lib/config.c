@@ -249,6 +249,12 @@ int vmcp_config_load(const char *path, struct vmcp_config *ret, struct vmcp_diag
     return rc;
 }
 
+bool vmcp_config_is_file_name(const char *name)
+{
+    size_t len = strlen(name);
+    return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
 bool vmcp_config_needs_v2(const struct vmcp_config *config)
 {
     return (config->gce && !config->v1) || config->count > 1;

@@ -40,6 +40,9 @@ VMCP_MUST_CHECK int vmcp_config_parse(const char *name, const char *text, size_t
                                       struct vmcp_config *ret, struct vmcp_diags *diags,
                                       struct vmcp_error *err);
 
+/* Is this the name of a machine file in a folder: NAME.json, not hidden? */
+bool vmcp_config_is_file_name(const char *name);
+
 /* Only for a version 2 answer: `gce` without `v1`, or several VMs. */
 bool vmcp_config_needs_v2(const struct vmcp_config *config);
 

@@ -24,8 +24,7 @@ static struct vmcp_diag *grow(struct vmcp_diags *diags)
 }
 
 static void add(struct vmcp_diags *diags, bool is_error, enum vmcp_code code, const char *pointer,
-                bool at_key, const char *fmt, va_list args)
-    __attribute__((format(printf, 6, 0)));
+                bool at_key, const char *fmt, va_list args) __attribute__((format(printf, 6, 0)));
 
 static void add(struct vmcp_diags *diags, bool is_error, enum vmcp_code code, const char *pointer,
                 bool at_key, const char *fmt, va_list args)

@@ -295,7 +295,8 @@ int vmcp_trust_find(const struct vmcp_trust *trust, const char *domain, const ch
     }
     if (!found && kid)
         return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
-                         "the answer is signed by a key that is not trusted for %s", trust->domain);
+                         "the answer is signed by a key that is not among the trusted ones%s%s",
+                         domain ? " of " : "", domain ? domain : "");
     if (fitting != 1)
         return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
                          "the answer names no key, and %zu trusted keys fit its algorithm",

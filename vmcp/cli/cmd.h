@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd.h - the verbs of `vmcp`, one file each, and what they share.
+ *
+ * A verb gets its own argv (argv[0] is the verb), parses it with its table, does its work, and
+ * returns 0 or a negative code with the error filled; main prints it and turns it into the exit
+ * code. What a verb prints on standard output is its result and nothing else; words for people go
+ * to standard error.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "lib/answer.h"
+#include "lib/error.h"
+#include "lib/options.h"
+#include "lib/trust.h"
+
+/* What a verb tells main besides its error. */
+struct cmd_result {
+    bool json; /* --json was given: an error is printed as a JSON object on standard output */
+    int exit;  /* exit code of a verb that did its work and found something wrong (lint); else 0 */
+};
+
+typedef int (*cmd_run)(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+
+int cmd_keygen(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_pubkey(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_thumbprint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_lint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+
+/* Parse a verb's command line. 1: --help was printed and there is nothing more to do; 0: go on;
+ * negative: VMCP_E_USAGE. */
+VMCP_MUST_CHECK int cmd_parse(const struct vmcp_command *command, int argc, char **argv, void *args,
+                              struct vmcp_list *ret_operands, struct vmcp_error *err);
+
+/* Print one JSON value and a newline on standard output. */
+void cmd_print_json(const json_t *value);
+
+/* A trust set for `domain` from files and thumbprints; `jwks` (NULL: none) is a file that resolves
+ * thumbprints. At least one source is wanted. */
+VMCP_MUST_CHECK int cmd_trust(const char *domain, const struct vmcp_list *files,
+                              const struct vmcp_list *thumbprints, const char *jwks,
+                              struct vmcp_trust **ret, struct vmcp_error *err);
+
+/* Print a good answer: its machine, or with `json` everything that was verified; warnings, and what
+ * was left unchecked, on standard error. */
+VMCP_MUST_CHECK int cmd_print_answer(const struct vmcp_answer *answer, bool json,
+                                     struct vmcp_error *err);
+
+#endif

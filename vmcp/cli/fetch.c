@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "http/ask.h"
+#include "lib/auto.h"
+#include "lib/name.h"
+
+struct args {
+    struct vmcp_list trust, thumbprints;
+    const char *domain, *hostid, *machine, *expect_name, *format, *cacert;
+    int64_t min_serial, max_skew;
+    bool allow_http, json;
+};
+
+#define AT(field) offsetof(struct args, field)
+
+static const struct vmcp_option options[] = {
+    {"trust", "FILE", VMCP_OPT_LIST, AT(trust), 0, 0,
+     "trusted keys: PEM, a JWK set, or lines of thumbprints"},
+    {"thumbprint", "T", VMCP_OPT_LIST, AT(thumbprints), 0, 0,
+     "trust the key of this thumbprint, taken from the endpoint's key set"},
+    {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0,
+     "the machine to ask for; without it, the answer's own is reported"},
+    {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0,
+     "the domain that must have signed; by default the URL's host"},
+    {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0,
+     "the host id to send; by default one made for this run"},
+    {"expect-name", "NAME", VMCP_OPT_STRING, AT(expect_name), 0, 0,
+     "version 1: what `name` must be (default: --machine)"},
+    {"min-serial", "N", VMCP_OPT_INT, AT(min_serial), 0, VMCP_SERIAL_MAX, "refuse a lower serial"},
+    {"max-skew", "SECONDS", VMCP_OPT_INT, AT(max_skew), 0, VMCP_SKEW_MAX,
+     "how far clocks may differ (300)"},
+    {"allow-http", NULL, VMCP_OPT_FLAG, AT(allow_http), 0, 0,
+     "plain http beyond loopback: the answer can be read on its way"},
+    {"cacert", "FILE", VMCP_OPT_STRING, AT(cacert), 0, 0,
+     "PEM of the certificate authorities to trust for https"},
+    {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "the answer's version (v2)"},
+    {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print a JSON object with all that was verified"},
+    {0},
+};
+
+static const struct vmcp_command command = {
+    .name = "vmcp fetch",
+    .operands = "URL",
+    .summary = "ask a responder and verify its answer",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .details = "Makes a salt, asks, verifies, and prints the verified machine as JSON.\n",
+    .example = "  vmcp fetch https://cfg.example.org/vmcp/web --trust cfg.key.pub\n",
+};
+
+static int make_hostid(const struct args *a, const char *domain,
+                       char hostid[static VMCP_SALT_MAX + 1], struct vmcp_error *err)
+{
+    char local_id[VMCP_SALT_LEN + 1];
+    if (a->hostid) {
+        int rc = vmcp_hostid_check(a->hostid, strlen(a->hostid), err);
+        if (rc == 0)
+            memcpy(hostid, a->hostid, strlen(a->hostid) + 1);
+        return rc;
+    }
+    int rc = vmcp_salt_make(local_id, err);
+    return rc < 0 ? rc : vmcp_hostid_make(local_id, domain, hostid, err);
+}
+
+static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
+                 struct vmcp_error *err)
+{
+    auto_endpoint struct http_endpoint endpoint = {0};
+    auto_trust struct vmcp_trust *trust = NULL;
+    auto_client struct http_client *client = NULL;
+    char hostid[VMCP_SALT_MAX + 1] = "";
+    enum vmcp_format format = VMCP_FORMAT_V2;
+    int rc = a->format ? vmcp_format_parse(a->format, &format, err) : 0;
+    if (rc == 0)
+        rc = http_endpoint_parse(url, a->machine, a->allow_http, &endpoint, err);
+    const char *domain = a->domain ? a->domain : endpoint.host;
+    if (rc == 0)
+        rc = cmd_trust(domain, &a->trust, &a->thumbprints, NULL, &trust, err);
+    if (rc == 0)
+        rc = make_hostid(a, domain, hostid, err);
+    if (rc == 0)
+        rc = http_client_new(&client, err);
+    if (rc < 0)
+        return rc;
+    struct http_ask ask = {.endpoint = &endpoint,
+                           .trust = trust,
+                           .format = format,
+                           .domain = domain,
+                           .hostid = hostid,
+                           .name = a->expect_name        ? a->expect_name
+                                   : endpoint.machine[0] ? endpoint.machine
+                                                         : NULL,
+                           .min_serial = a->min_serial,
+                           .skew = (int)a->max_skew,
+                           .ca_file = a->cacert};
+    return http_ask(client, &ask, ret, NULL, err);
+}
+
+int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+{
+    struct args a = {.max_skew = VMCP_SKEW_DEFAULT};
+    struct vmcp_list operands = {0};
+    auto_answer struct vmcp_answer answer = {0};
+    int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
+    if (rc != 0)
+        return rc;
+    result->json = a.json;
+    rc = fetch(&a, operands.items[0], &answer, err);
+    if (rc < 0)
+        return rc;
+    if (!a.machine && answer.machine[0])
+        fprintf(stderr, "note: the answer is the machine %s\n", answer.machine);
+    return cmd_print_answer(&answer, a.json, err);
+}

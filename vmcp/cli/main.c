@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vmcp - keys, lint, sign, verify: the operator's tool. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+
+struct verb {
+    const char *name;
+    cmd_run run;
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"keygen", cmd_keygen, "make a key pair"},
+    {"pubkey", cmd_pubkey, "print the public half of a key"},
+    {"thumbprint", cmd_thumbprint, "print RFC 7638 thumbprints of keys"},
+    {"lint", cmd_lint, "check machine files"},
+    {"sign", cmd_sign, "sign a machine file, as vmcpd would"},
+    {"verify", cmd_verify, "verify an answer"},
+    {"fetch", cmd_fetch, "ask a responder and verify its answer"},
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
+
+static void print_help(FILE *out)
+{
+    fputs("vmcp - keys, lint, sign and verify for signed machine configurations\n\n"
+          "usage: vmcp VERB [options]\n\nverbs:\n",
+          out);
+    for (size_t i = 0; i < VERBS; i++)
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].help);
+    fputs("  version      print the version\n\n"
+          "`vmcp VERB --help` tells more. Exit codes: 0 done, 1 refused, 2 usage, 3 bad local "
+          "input,\n4 network or responder, 8 timed out.\n",
+          out);
+}
+
+static int complain(const char *verb, const struct cmd_result *result, const struct vmcp_error *err)
+{
+    fprintf(stderr, "vmcp %s: error: %s%s%s [%s]\n", verb, err->where, err->where[0] ? ": " : "",
+            err->text, vmcp_code_name(err->code));
+    if (result->json) {
+        json_auto_t *body = json_pack("{s:s, s:s, s:s}", "code", vmcp_code_name(err->code), "where",
+                                      err->where, "detail", err->text);
+        cmd_print_json(body);
+    }
+    return vmcp_code_exit(err->code);
+}
+
+/* An error of the command line itself comes before --json was parsed. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+static int run(const struct verb *verb, int argc, char **argv)
+{
+    struct cmd_result result = {.json = asks_for_json(argc, argv)};
+    struct vmcp_error err = {0};
+    int rc = verb->run(argc, argv, &result, &err);
+    if (rc >= 0 && fflush(stdout) != 0)
+        rc = vmcp_fail(&err, VMCP_E_FILE, "standard output cannot be written");
+    return rc < 0 ? complain(verb->name, &result, &err) : result.exit;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(argc > 1 ? stdout : stderr);
+        return argc > 1 ? VMCP_EXIT_DONE : VMCP_EXIT_USAGE;
+    }
+    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
+        puts("vmcp " VMCP_VERSION);
+        return VMCP_EXIT_DONE;
+    }
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return run(&verbs[i], argc - 1, argv + 1);
+    const char *near = vmcp_suggest(name, verbs, VERBS, sizeof(*verbs));
+    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", name,
+            near ? "; did you mean " : "", near ? near : "");
+    return VMCP_EXIT_USAGE;
+}

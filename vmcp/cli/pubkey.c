@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "lib/auto.h"
+#include "lib/jwk.h"
+#include "lib/key.h"
+
+struct args {
+    const char *format;
+    bool json;
+};
+
+static const struct vmcp_option options[] = {
+    {"format", "F", VMCP_OPT_STRING, offsetof(struct args, format), 0, 0,
+     "pem (default), der, jwk or jwks"},
+    {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0,
+     "print a JSON object with the key as JWK"},
+    {0},
+};
+
+static const struct vmcp_command command = {
+    .name = "vmcp pubkey",
+    .operands = "FILE",
+    .summary = "print the public half of a key",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .details = "FILE is a private or a public key, PEM or DER.\n",
+    .example = "  vmcp pubkey cfg.key > trust.pem\n"
+               "  vmcp pubkey cfg.key --format jwks > trust.jwks\n",
+};
+
+static int print_pem(const struct vmcp_key *key, struct vmcp_error *err)
+{
+    auto_free char *pem = NULL;
+    int rc = vmcp_key_public_pem(key, &pem, err);
+    if (rc == 0)
+        fputs(pem, stdout);
+    return rc;
+}
+
+static int print_der(const struct vmcp_key *key, struct vmcp_error *err)
+{
+    auto_free unsigned char *der = NULL;
+    size_t len = 0;
+    int rc = vmcp_key_public_der(key, &der, &len, err);
+    if (rc == 0 && fwrite(der, 1, len, stdout) != len)
+        return vmcp_fail(err, VMCP_E_FILE, "standard output cannot be written");
+    return rc;
+}
+
+static int print_jwk(const struct vmcp_key *key, const char *wrap, struct vmcp_error *err)
+{
+    json_auto_t *jwk = NULL;
+    int rc = vmcp_jwk_export(key, &jwk, err);
+    if (rc < 0)
+        return rc;
+    json_auto_t *wrapped = strcmp(wrap, "jwks") == 0 ? json_pack("{s:[O]}", "keys", jwk)
+                           : strcmp(wrap, "json") == 0
+                               ? json_pack("{s:s, s:O}", "code", "ok", "jwk", jwk)
+                               : json_incref(jwk);
+    cmd_print_json(wrapped);
+    return 0;
+}
+
+int cmd_pubkey(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+{
+    struct args a = {.format = NULL};
+    struct vmcp_list operands = {0};
+    auto_key struct vmcp_key *key = NULL;
+    int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
+    if (rc != 0)
+        return rc;
+    result->json = a.json;
+    const char *format = a.format ? a.format : "pem";
+    rc = vmcp_key_load_any(operands.items[0], &key, err);
+    if (rc < 0)
+        return rc;
+    if (a.json)
+        return print_jwk(key, "json", err);
+    if (strcmp(format, "pem") == 0)
+        return print_pem(key, err);
+    if (strcmp(format, "der") == 0)
+        return print_der(key, err);
+    if (strcmp(format, "jwk") == 0 || strcmp(format, "jwks") == 0)
+        return print_jwk(key, format, err);
+    return vmcp_fail(err, VMCP_E_USAGE, "--format %s: pem, der, jwk or jwks is wanted", format);
+}

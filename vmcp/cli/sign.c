@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sign.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd.h"
+#include "lib/auto.h"
+#include "lib/config.h"
+#include "lib/file.h"
+#include "lib/key.h"
+#include "lib/name.h"
+#include "lib/question.h"
+#include "lib/respond.h"
+
+struct args {
+    struct vmcp_list keys;
+    const char *domain, *salt, *hostid, *machine, *alg, *format, *secret;
+    int64_t ttl;
+    bool json;
+};
+
+#define AT(field) offsetof(struct args, field)
+
+static const struct vmcp_option options[] = {
+    {"key", "FILE", VMCP_OPT_LIST, AT(keys), 0, 0,
+     "a private key; the best one for the format signs"},
+    {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that signs (version 2)"},
+    {"salt", "S", VMCP_OPT_STRING, AT(salt), 0, 0, "the asker's salt"},
+    {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0, "the asker's host id (version 2)"},
+    {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0,
+     "the machine's name; by default the file's"},
+    {"alg", "A", VMCP_OPT_STRING, AT(alg), 0, 0,
+     "EdDSA, ES256, PS256, RS256 or RS512; by default the key's"},
+    {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "the answer's version (v2)"},
+    {"ttl", "SECONDS", VMCP_OPT_INT, AT(ttl), VMCP_TTL_MIN, VMCP_TTL_MAX,
+     "how long the answer is good (300; 30 to 3600)"},
+    {"secret", "FILE", VMCP_OPT_STRING, AT(secret), 0, 0,
+     "the secret of ${vmcp.hmac.LABEL}, at least 32 bytes"},
+    {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print a JSON object with the answer in it"},
+    {0},
+};
+
+static const struct vmcp_command command = {
+    .name = "vmcp sign",
+    .operands = "MACHINE.json",
+    .summary = "sign a machine file, as vmcpd would",
+    .options = options,
+    .min_operands = 1,
+    .max_operands = 1,
+    .details =
+        "Prints the answer on standard output. MACHINE.json is a machine file or a bare VMCP\n"
+        "object; - is standard input and needs --machine.\n",
+    .example =
+        "  vmcp sign --key cfg.key --domain cfg.example.org --salt abc --hostid h1 web.json\n",
+};
+
+static int read_question(const struct args *a, struct vmcp_question *q, struct vmcp_error *err)
+{
+    if (!a->salt || !a->keys.count)
+        return vmcp_fail(err, VMCP_E_USAGE, "--key FILE and --salt S are wanted");
+    int rc = a->format ? vmcp_format_parse(a->format, &q->format, err) : 0;
+    if (rc == 0)
+        rc = vmcp_salt_check(a->salt, strlen(a->salt), err);
+    if (rc == 0 && a->hostid)
+        rc = vmcp_hostid_check(a->hostid, strlen(a->hostid), err);
+    if (rc == 0 && a->domain)
+        rc = vmcp_domain_check(a->domain, strlen(a->domain), err);
+    if (rc < 0)
+        return rc;
+    if (q->format == VMCP_FORMAT_V2 && (!a->domain || !a->hostid))
+        return vmcp_fail(err, VMCP_E_USAGE, "version 2 needs --domain D and --hostid H");
+    snprintf(q->salt, sizeof(q->salt), "%s", a->salt);
+    snprintf(q->hostid, sizeof(q->hostid), "%s", a->hostid ? a->hostid : "");
+    return 0;
+}
+
+/* Version 1: the first RSA key. Version 2: the order is Ed25519, P-256, RSA; with --alg, the first
+ * that it fits. */
+static int choose_key(const struct args *a, enum vmcp_format format, const struct vmcp_alg *alg,
+                      struct vmcp_key **ret, struct vmcp_error *err)
+{
+    auto_key struct vmcp_key *best = NULL;
+    for (size_t i = 0; i < a->keys.count; i++) {
+        auto_key struct vmcp_key *key = NULL;
+        int rc = vmcp_key_load_private(a->keys.items[i], &key, err);
+        if (rc < 0)
+            return rc;
+        bool fits = format == VMCP_FORMAT_V1 ? vmcp_key_type(key) == VMCP_KEY_RSA
+                                             : !alg || vmcp_alg_fits(alg, key);
+        if (fits && (!best || vmcp_key_type(key) < vmcp_key_type(best))) {
+            vmcp_key_unref(best);
+            best = steal(&key);
+        }
+    }
+    if (!best && format == VMCP_FORMAT_V1)
+        return vmcp_fail(err, VMCP_E_NO_RSA_KEY, "version 1 is signed with RSA; give an RSA key");
+    if (!best)
+        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "no key given fits the algorithm %s", a->alg);
+    *ret = steal(&best);
+    return 0;
+}
+
+static int find_alg(const struct args *a, enum vmcp_format format, const struct vmcp_alg **ret,
+                    struct vmcp_error *err)
+{
+    *ret = a->alg ? vmcp_alg_find(a->alg) : NULL;
+    if (a->alg && !*ret)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--alg %s: EdDSA, ES256, PS256, RS256 or RS512 is wanted", a->alg);
+    if (a->alg && format == VMCP_FORMAT_V1 && strcmp(a->alg, "RS512") != 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "version 1 is always signed with RS512");
+    return 0;
+}
+
+/* The machine file; standard input takes its name from --machine. */
+static int load_config(const struct args *a, const char *path, struct vmcp_config *ret,
+                       struct vmcp_error *err)
+{
+    if (strcmp(path, "-") != 0) {
+        int rc = vmcp_config_load(path, ret, NULL, err);
+        if (rc == 0 && a->machine) {
+            rc = vmcp_machine_name_check(a->machine, strlen(a->machine), err);
+            snprintf(ret->name, sizeof(ret->name), "%s", a->machine);
+        }
+        return rc;
+    }
+    if (!a->machine)
+        return vmcp_fail(err, VMCP_E_USAGE, "standard input has no name; give --machine NAME");
+    auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
+    int rc = vmcp_file_read("-", VMCP_FILE_PUBLIC, &b, err);
+    if (rc < 0)
+        return rc;
+    return vmcp_config_parse(a->machine, b.data ? b.data : "", b.len, -1, ret, NULL, err);
+}
+
+static int sign(const struct args *a, const char *path, char **ret, struct vmcp_error *err)
+{
+    struct vmcp_question q = {.format = VMCP_FORMAT_V2};
+    const struct vmcp_alg *alg = NULL;
+    auto_key struct vmcp_key *key = NULL;
+    auto_config struct vmcp_config config = {0};
+    auto_secret_buf struct vmcp_buf secret = VMCP_BUF(VMCP_SECRET_MAX);
+    char jti[VMCP_JTI_LEN + 1];
+    int rc = read_question(a, &q, err);
+    if (rc == 0)
+        rc = find_alg(a, q.format, &alg, err);
+    if (rc == 0)
+        rc = choose_key(a, q.format, alg, &key, err);
+    if (rc == 0)
+        rc = load_config(a, path, &config, err);
+    if (rc == 0 && a->secret)
+        rc = vmcp_file_read(a->secret, VMCP_FILE_PRIVATE, &secret, err);
+    if (rc == 0 && a->secret && secret.len < VMCP_SECRET_MIN)
+        rc = vmcp_fail_at(err, VMCP_E_FILE, a->secret, "a secret of under %d bytes",
+                          VMCP_SECRET_MIN);
+    if (rc < 0)
+        return rc;
+    struct vmcp_responder responder = {.domain = a->domain ? a->domain : "",
+                                       .ttl = (int)a->ttl,
+                                       .secret = (const uint8_t *)secret.data,
+                                       .secret_len = secret.len};
+    struct vmcp_subject subject = {.config = &config};
+    return vmcp_respond(&responder, &subject, &q, key, alg, time(NULL), ret, jti, err);
+}
+
+int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+{
+    struct args a = {.ttl = VMCP_TTL_DEFAULT};
+    struct vmcp_list operands = {0};
+    auto_free char *answer = NULL;
+    int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
+    if (rc != 0)
+        return rc;
+    result->json = a.json;
+    rc = sign(&a, operands.items[0], &answer, err);
+    if (rc < 0)
+        return rc;
+    json_auto_t *report = a.json ? json_pack("{s:s, s:s}", "code", "ok", "answer", answer) : NULL;
+    if (a.json)
+        cmd_print_json(report);
+    else
+        puts(answer);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* respond.h - from a question and a machine file to the signed answer: the responder's side, shared
+ * by `vmcpd` and `vmcp sign`. */
+#ifndef VMCP_RESPOND_H
+#define VMCP_RESPOND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "key.h"
+#include "limits.h"
+#include "question.h"
+#include "sign.h"
+
+/* What stays the same from question to question. All borrowed. */
+struct vmcp_responder {
+    const char *domain;
+    int ttl;               /* of a version 2 answer, seconds */
+    const uint8_t *secret; /* of ${vmcp.hmac.…}; NULL: none */
+    size_t secret_len;
+};
+
+/* The machine to answer with. The texts are those of config->machine and config->gce; NULL: made
+ * here (a server keeps them from answer to answer). All borrowed. */
+struct vmcp_subject {
+    const struct vmcp_config *config;
+    const char *machine;
+    const char *gce;
+};
+
+/* Make the answer to `question` in its format, signed with `key` and, in version 2, `alg` (NULL:
+ * the key's default). `now` is in seconds since 1970. *ret_answer is a new string, free();
+ * `ret_jti` is
+ * "" in version 1. Errors: VMCP_E_VERSION_2_ONLY, VMCP_E_HOSTID_REQUIRED, VMCP_E_MACRO, those of
+ * signing. */
+VMCP_MUST_CHECK int vmcp_respond(const struct vmcp_responder *responder,
+                                 const struct vmcp_subject *subject,
+                                 const struct vmcp_question *question, const struct vmcp_key *key,
+                                 const struct vmcp_alg *alg, int64_t now, char **ret_answer,
+                                 char ret_jti[static VMCP_JTI_LEN + 1], struct vmcp_error *err);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalogue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/auto.h"
+#include "lib/base64.h"
+#include "lib/json.h"
+
+struct srv_catalogue {
+    struct srv_machine *machines; /* sorted by name */
+    size_t count;
+    size_t capacity;
+    const struct srv_machine *fallback; /* the default machine, or NULL */
+    char digest[65];
+};
+
+VMCP_DEFINE_AUTO(dir_auto, DIR *, closedir)
+VMCP_DEFINE_AUTO(md_auto, EVP_MD_CTX *, EVP_MD_CTX_free)
+VMCP_DEFINE_AUTO(catalogue_auto, struct srv_catalogue *, srv_catalogue_free)
+#define auto_dir       VMCP_AUTO(dir_auto)
+#define auto_md        VMCP_AUTO(md_auto)
+#define auto_catalogue VMCP_AUTO(catalogue_auto)
+
+void srv_catalogue_free(struct srv_catalogue *catalogue)
+{
+    for (size_t i = 0; catalogue && i < catalogue->count; i++) {
+        vmcp_config_clear(&catalogue->machines[i].config);
+        free(catalogue->machines[i].params);
+        free(catalogue->machines[i].gce);
+    }
+    if (catalogue)
+        free(catalogue->machines);
+    free(catalogue);
+}
+
+static int grow(struct srv_catalogue *c, struct vmcp_error *err)
+{
+    if (c->count < c->capacity)
+        return 0;
+    if (c->count >= VMCP_MACHINES_MAX)
+        return vmcp_fail(err, VMCP_E_LIMIT, "more than %d machines", VMCP_MACHINES_MAX);
+    size_t capacity = c->capacity ? 2 * c->capacity : 64;
+    struct srv_machine *machines = realloc(c->machines, capacity * sizeof(*machines));
+    if (!machines)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for %zu machines", capacity);
+    c->machines = machines;
+    c->capacity = capacity;
+    return 0;
+}
+
+static int add(struct srv_catalogue *c, struct vmcp_config *config, struct vmcp_error *err)
+{
+    int rc = grow(c, err);
+    if (rc < 0)
+        return rc;
+    struct srv_machine m = {.params = vmcp_json_text(config->machine, NULL),
+                            .gce = config->gce ? vmcp_json_text(config->gce, NULL) : NULL};
+    if (!m.params || (config->gce && !m.gce)) {
+        free(m.params);
+        free(m.gce);
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a machine");
+    }
+    m.config = *config;
+    *config = (struct vmcp_config){0};
+    c->machines[c->count++] = m;
+    return 0;
+}
+
+/* One file. What is wrong in it is reported; only a fault of the server itself is an error here. */
+static int load_file(struct srv_catalogue *c, const char *path, srv_report report, void *arg,
+                     size_t *bad, struct vmcp_error *err)
+{
+    struct vmcp_error file = {0};
+    auto_diags struct vmcp_diags diags = {0};
+    auto_config struct vmcp_config config = {0};
+    int rc = vmcp_config_load(path, &config, &diags, &file);
+    for (size_t i = 0; i < diags.count; i++)
+        report(arg, path, diags.items[i].line, diags.items[i].column, diags.items[i].is_error,
+               diags.items[i].text);
+    if (rc == 0)
+        return add(c, &config, err);
+    if (!diags.errors)
+        report(arg, path, 0, 0, true, file.text);
+    ++*bad;
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct srv_machine *x = a, *y = b;
+    return strcmp(x->config.name, y->config.name);
+}
+
+static int digest(struct srv_catalogue *c, struct vmcp_error *err)
+{
+    auto_md EVP_MD_CTX *md = EVP_MD_CTX_new();
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    int good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (size_t i = 0; good && i < c->count; i++) {
+        const struct srv_machine *m = &c->machines[i];
+        char head[192];
+        int n = snprintf(head, sizeof(head), "%s\n%lld %lld %d %zu %zu\n", m->config.name,
+                         (long long)m->config.serial, (long long)m->config.count, m->config.v1,
+                         strlen(m->params), m->gce ? strlen(m->gce) : 0);
+        good = EVP_DigestUpdate(md, head, (size_t)n) &&
+               EVP_DigestUpdate(md, m->params, strlen(m->params)) &&
+               (!m->gce || EVP_DigestUpdate(md, m->gce, strlen(m->gce)));
+    }
+    if (!good || EVP_DigestFinal_ex(md, bytes, &len) != 1)
+        return vmcp_fail(err, VMCP_E_CRYPTO, "SHA-256 is not available");
+    vmcp_hex_encode(bytes, len, c->digest);
+    return 0;
+}
+
+static int load_folder(struct srv_catalogue *c, const char *folder, srv_report report, void *arg,
+                       struct vmcp_error *err)
+{
+    auto_dir DIR *dir = opendir(folder);
+    size_t bad = 0;
+    if (!dir)
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "the folder cannot be opened: %s",
+                            strerror(errno));
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        auto_free char *path = NULL;
+        if (!vmcp_config_is_file_name(entry->d_name))
+            continue;
+        if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
+            path = NULL;
+            return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
+        }
+        int rc = load_file(c, path, report, arg, &bad, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (bad)
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "%zu machine file%s wrong", bad,
+                            bad == 1 ? " is" : "s are");
+    if (c->count == 0)
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
+                            "there is no machine file in it; NAME.json is wanted");
+    return 0;
+}
+
+int srv_catalogue_load(const char *folder, srv_report report, void *arg, struct srv_catalogue **ret,
+                       struct vmcp_error *err)
+{
+    auto_catalogue struct srv_catalogue *c = calloc(1, sizeof(*c));
+    if (!c)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a catalogue");
+    int rc = load_folder(c, folder, report, arg, err);
+    if (rc < 0)
+        return rc;
+    qsort(c->machines, c->count, sizeof(*c->machines), by_name);
+    rc = digest(c, err);
+    if (rc < 0)
+        return rc;
+    c->fallback = c->count == 1 ? &c->machines[0] : NULL;
+    *ret = steal(&c);
+    return 0;
+}
+
+static int name_against(const void *name, const void *machine)
+{
+    return strcmp(name, ((const struct srv_machine *)machine)->config.name);
+}
+
+const struct srv_machine *srv_catalogue_find(const struct srv_catalogue *c, const char *name)
+{
+    if (!name)
+        return c->fallback;
+    return bsearch(name, c->machines, c->count, sizeof(*c->machines), name_against);
+}
+
+int srv_catalogue_set_default(struct srv_catalogue *c, const char *name, struct vmcp_error *err)
+{
+    c->fallback = srv_catalogue_find(c, name);
+    if (!c->fallback)
+        return vmcp_fail(err, VMCP_E_CONFIG, "--default %s: there is no machine of that name",
+                         name);
+    return 0;
+}
+
+size_t srv_catalogue_count(const struct srv_catalogue *c)
+{
+    return c->count;
+}
+
+const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *c, size_t i)
+{
+    return &c->machines[i];
+}
+
+const char *srv_catalogue_digest(const struct srv_catalogue *c)
+{
+    return c->digest;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalogue.h - the machines of a folder, as one immutable snapshot.
+ *
+ * All files of DIR that end in .json (hidden ones left out) are machines; either every one is good
+ * and the snapshot exists, or it does not. Handlers only read it.
+ */
+#ifndef SRV_CATALOGUE_H
+#define SRV_CATALOGUE_H
+
+#include <stddef.h>
+
+#include "lib/config.h"
+#include "lib/error.h"
+
+struct srv_machine {
+    struct vmcp_config config;
+    char *params; /* the machine as JSON text; owned */
+    char *gce;    /* its `gce` as JSON text, or NULL; owned */
+};
+
+struct srv_catalogue;
+
+/* Called once for each error and warning; `line` and `column` are 0 where none is known. */
+typedef void (*srv_report)(void *arg, const char *path, size_t line, size_t column, bool is_error,
+                           const char *text);
+
+/* Read a folder. Everything that is wrong in it is reported, not only the first; then the error is
+ * VMCP_E_CONFIG. *ret is new, srv_catalogue_free(). */
+VMCP_MUST_CHECK int srv_catalogue_load(const char *folder, srv_report report, void *arg,
+                                       struct srv_catalogue **ret, struct vmcp_error *err);
+void srv_catalogue_free(struct srv_catalogue *catalogue);
+
+/* A machine by name; NULL name: the default one, which is the only one there is unless
+ * srv_catalogue_set_default() named another. NULL if there is none. Borrowed. */
+const struct srv_machine *srv_catalogue_find(const struct srv_catalogue *catalogue,
+                                             const char *name);
+VMCP_MUST_CHECK int srv_catalogue_set_default(struct srv_catalogue *catalogue, const char *name,
+                                              struct vmcp_error *err);
+
+size_t srv_catalogue_count(const struct srv_catalogue *catalogue);
+const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *catalogue, size_t i);
+/* Hex SHA-256 over names, serials and contents: equal for equal catalogues. */
+const char *srv_catalogue_digest(const struct srv_catalogue *catalogue);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer.h"
+
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/answer.h"
+#include "lib/auto.h"
+#include "lib/file.h"
+#include "lib/jwk.h"
+#include "lib/name.h"
+#include "lib/respond.h"
+#include "lib/trust.h"
+
+enum { KEYS_MAX = 16 };
+
+/* A copy of the keys for one thread at a time: OpenSSL's RSA blinding locks a shared one. */
+struct key_set {
+    struct vmcp_key *keys[KEYS_MAX];
+    struct key_set *next;
+};
+
+struct srv_signer {
+    char domain[VMCP_DOMAIN_MAX + 1];
+    struct vmcp_key *keys[KEYS_MAX]; /* in the order that version 2 prefers */
+    size_t count;
+    const struct vmcp_alg *rsa_alg;
+    int ttl;
+    uint8_t secret[VMCP_SECRET_MAX];
+    size_t secret_len;
+    pthread_mutex_t lock; /* of the spares */
+    struct key_set *spares;
+};
+
+static void key_set_free(struct key_set *set)
+{
+    for (size_t i = 0; set && i < KEYS_MAX; i++)
+        vmcp_key_unref(set->keys[i]);
+    free(set);
+}
+
+void srv_signer_free(struct srv_signer *signer)
+{
+    if (!signer)
+        return;
+    for (struct key_set *next; signer->spares; signer->spares = next) {
+        next = signer->spares->next;
+        key_set_free(signer->spares);
+    }
+    for (size_t i = 0; i < signer->count; i++)
+        vmcp_key_unref(signer->keys[i]);
+    OPENSSL_cleanse(signer->secret, sizeof(signer->secret));
+    pthread_mutex_destroy(&signer->lock);
+    free(signer);
+}
+
+/* Ed25519 before P-256 before RSA; keys of one type stay as they were given. The enum has that
+ * order. */
+static void insert_key(struct srv_signer *s, struct vmcp_key *key)
+{
+    size_t at = s->count++;
+    for (; at > 0 && vmcp_key_type(s->keys[at - 1]) > vmcp_key_type(key); at--)
+        s->keys[at] = s->keys[at - 1];
+    s->keys[at] = key;
+}
+
+static int load_keys(struct srv_signer *s, const struct srv_signer_options *o,
+                     struct vmcp_error *err)
+{
+    if (o->key_count < 1 || o->key_count > KEYS_MAX)
+        return vmcp_fail(err, VMCP_E_USAGE, "1 to %d keys are wanted; give --key FILE", KEYS_MAX);
+    for (size_t i = 0; i < o->key_count; i++) {
+        auto_key struct vmcp_key *key = NULL;
+        int rc = vmcp_key_load_private(o->key_files[i], &key, err);
+        if (rc < 0)
+            return rc;
+        for (size_t k = 0; k < s->count; k++)
+            if (strcmp(vmcp_key_thumbprint(s->keys[k]), vmcp_key_thumbprint(key)) == 0)
+                return vmcp_fail_at(err, VMCP_E_USAGE, o->key_files[i], "the key is given twice");
+        insert_key(s, steal(&key));
+    }
+    return 0;
+}
+
+static int load_secret(struct srv_signer *s, const char *path, struct vmcp_error *err)
+{
+    auto_secret_buf struct vmcp_buf b = VMCP_BUF(VMCP_SECRET_MAX);
+    int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &b, err);
+    if (rc < 0)
+        return rc;
+    if (b.len < VMCP_SECRET_MIN)
+        return vmcp_fail_at(err, VMCP_E_FILE, path,
+                            "a secret of %zu bytes; at least %d random ones are wanted, as from: "
+                            "openssl rand -out %s 32",
+                            b.len, VMCP_SECRET_MIN, path);
+    memcpy(s->secret, b.data, b.len);
+    s->secret_len = b.len;
+    return 0;
+}
+
+int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
+                   struct vmcp_error *err)
+{
+    int rc = vmcp_domain_check(o->domain, strlen(o->domain), err);
+    if (rc < 0)
+        return rc;
+    struct srv_signer *s = calloc(1, sizeof(*s));
+    if (!s)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the signer");
+    pthread_mutex_init(&s->lock, NULL);
+    memcpy(s->domain, o->domain, strlen(o->domain));
+    s->rsa_alg = o->rsa_alg;
+    s->ttl = o->ttl;
+    rc = load_keys(s, o, err);
+    if (rc == 0 && o->secret_file)
+        rc = load_secret(s, o->secret_file, err);
+    if (rc < 0) {
+        srv_signer_free(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+static struct key_set *take_set(struct srv_signer *s, struct vmcp_error *err)
+{
+    pthread_mutex_lock(&s->lock);
+    struct key_set *set = s->spares;
+    if (set)
+        s->spares = set->next;
+    pthread_mutex_unlock(&s->lock);
+    if (set)
+        return set;
+    set = calloc(1, sizeof(*set));
+    for (size_t i = 0; set && i < s->count; i++)
+        if (vmcp_key_copy(s->keys[i], &set->keys[i], err) < 0) {
+            key_set_free(set);
+            return NULL;
+        }
+    return set;
+}
+
+/* As many sets as threads ever signed at once; each thread gives its own back. */
+static void give_back(struct srv_signer *s, struct key_set *set)
+{
+    pthread_mutex_lock(&s->lock);
+    set->next = s->spares;
+    s->spares = set;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_t *ret,
+                      struct vmcp_error *err)
+{
+    *ret = 0; /* version 2: the first */
+    if (format == VMCP_FORMAT_V2)
+        return 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (vmcp_key_type(s->keys[i]) == VMCP_KEY_RSA) {
+            *ret = i;
+            return 0;
+        }
+    return vmcp_fail(err, VMCP_E_NO_RSA_KEY,
+                     "version 1 is signed with RSA, and this domain has no active RSA key; ask "
+                     "with Accept: application/jose");
+}
+
+static int make_answer(struct srv_signer *s, struct srv_work *w)
+{
+    const struct vmcp_responder responder = {.domain = s->domain,
+                                             .ttl = s->ttl,
+                                             .secret = s->secret_len ? s->secret : NULL,
+                                             .secret_len = s->secret_len};
+    const struct vmcp_subject subject = {
+        .config = &w->machine->config, .machine = w->machine->params, .gce = w->machine->gce};
+    size_t which = 0;
+    int rc = choose_key(s, w->question->format, &which, &w->err);
+    if (rc < 0)
+        return rc;
+    struct key_set *set = take_set(s, &w->err);
+    if (!set)
+        return vmcp_fail(&w->err, VMCP_E_NO_MEMORY, "no memory for a copy of the keys");
+    w->key = s->keys[which];
+    const struct vmcp_alg *alg = vmcp_key_type(w->key) == VMCP_KEY_RSA ? s->rsa_alg : NULL;
+    rc = vmcp_respond(&responder, &subject, w->question, set->keys[which], alg, w->now, &w->answer,
+                      w->jti, &w->err);
+    give_back(s, set);
+    return rc;
+}
+
+void srv_signer_submit(struct srv_signer *signer, struct srv_work *work)
+{
+    work->rc = make_answer(signer, work);
+    work->done(work);
+}
+
+static void keep(struct srv_work *work)
+{
+    (void)work; /* the result stays in it */
+}
+
+int srv_signer_self_check(struct srv_signer *s, const struct srv_machine *machine,
+                          struct vmcp_error *err)
+{
+    struct vmcp_question q = {.format = VMCP_FORMAT_V2};
+    auto_trust struct vmcp_trust *trust = NULL;
+    auto_answer struct vmcp_answer answer = {0};
+    int rc = vmcp_salt_make(q.salt, err);
+    if (rc == 0)
+        rc = vmcp_hostid_make(q.salt, s->domain, q.hostid, err);
+    if (rc == 0)
+        rc = vmcp_trust_new(s->domain, &trust, err);
+    for (size_t i = 0; rc == 0 && i < s->count; i++)
+        rc = vmcp_trust_add_key(trust, s->keys[i], err);
+    if (rc < 0)
+        return rc;
+    struct srv_work w = {.question = &q, .machine = machine, .now = time(NULL), .done = keep};
+    srv_signer_submit(s, &w);
+    auto_free char *text = w.answer;
+    struct vmcp_expect expect = {.format = VMCP_FORMAT_V2,
+                                 .trust = trust,
+                                 .domain = s->domain,
+                                 .machine = machine->config.name,
+                                 .hostid = q.hostid,
+                                 .salt = q.salt,
+                                 .min_serial = machine->config.serial,
+                                 .now = w.now,
+                                 .complete = true};
+    rc = w.rc;
+    if (rc < 0)
+        return vmcp_fail_at(err, w.err.code, machine->config.name, "%s", w.err.text);
+    rc = vmcp_answer_verify(text, strlen(text), &expect, &answer, err);
+    if (rc < 0)
+        return vmcp_fail_at(err, err->code, machine->config.name,
+                            "its own answer would be refused: %s", err->text);
+    return 0;
+}
+
+size_t srv_signer_key_count(const struct srv_signer *signer)
+{
+    return signer->count;
+}
+
+const struct vmcp_key *srv_signer_key(const struct srv_signer *signer, size_t i)
+{
+    return signer->keys[i];
+}
+
+int srv_signer_jwks(const struct srv_signer *s, json_t **ret, struct vmcp_error *err)
+{
+    json_auto_t *keys = json_array();
+    for (size_t i = 0; i < s->count; i++) {
+        json_t *jwk = NULL;
+        int rc = vmcp_jwk_export(s->keys[i], &jwk, err);
+        if (rc < 0)
+            return rc;
+        json_object_set_new(jwk, "status", json_string("active"));
+        if (json_array_append_new(keys, jwk) < 0)
+            return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
+    }
+    *ret = json_pack("{s:O}", "keys", keys);
+    return *ret ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
+}
