@@ -1,22 +1,24 @@
 # vmcp: build, test, demonstrate. `make help` lists the verbs.
 
-# Knobs: CC, CFLAGS, SANITIZE=address,undefined, V=1, PREFIX, DESTDIR
-CC ?= gcc
+# Knobs: CC, CFLAGS, LDFLAGS, SANITIZE=address,undefined, V=1 (show commands), PREFIX, DESTDIR
 PREFIX ?= /usr/local
 SANITIZE ?=
-VARIANT := $(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
+CFLAGS ?= -g
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 comma := ,
 B := build/$(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
-Q := $(if $(V),,@)
 VERSION := 0.1.0
+Q := $(if $(V),,@)
+PYTHON := /usr/bin/python3
 
 # Flags
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes \
         -Wmissing-prototypes -Wundef -Wpointer-arith -Wcast-qual
-HARDEN := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-O2 \
-        -D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
-CFLAGS ?= -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVMCP_VERSION='"$(VERSION)"' -Ivmcp -I. -pthread $(WARN) \
+HARDEN := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+        -fno-omit-frame-pointer,-O2 -D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVMCP_VERSION='"$(VERSION)"' -Ivmcp -pthread $(WARN) \
         $(HARDEN) $(CFLAGS) -MMD -MP
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
         $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
@@ -24,30 +26,33 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
 HTTP := $(addprefix vmcp/http/,server.c request.c reply.c listen.c)
-CLIENT := vmcp/http/client.c vmcp/http/ask.c
+CLIENT := $(addprefix vmcp/http/,client.c ask.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
 LAUNCH := $(wildcard launcher/*.c)
 EMULATOR := $(wildcard launcher/emulator/*.c)
-PROGRAMS := $(B)/bin/vmcp $(B)/bin/vmcpd $(B)/bin/vmcp-launch $(B)/bin/gce-emulator
+PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
+SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
+SCRIPTS := .ci/run tests/deps configs/flask-app.sh
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all
+.PHONY: all deps demo check lint format install clean help
 all: $(PROGRAMS)
 
-# Products: what each is made of, and the libraries it links
+# Products: what each is made of, and the libraries that it links
 $(B)/libvmcp.a: $(call objects,$(LIB))
 $(B)/bin/vmcp: $(call objects,$(CLI) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/vmcp: LIBS = -lcurl -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/vmcpd: LIBS = -lmicrohttpd -ljansson -lcrypto
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
-$(B)/bin/vmcp-launch: LIBS = -lcurl -ljansson -lcrypto
+$(B)/bin/vmcp-launch: LIBS = -lcurl -ljansson -lcrypto -lz
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
+.SECONDARY: $(patsubst tests/unit/%.c,$(B)/obj/tests/unit/%.o,$(wildcard tests/unit/test_*.c))
 
 # Recipes
 $(B)/obj/%.o: %.c Makefile
@@ -65,3 +70,44 @@ $(PROGRAMS) $(UNIT):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# Verbs
+deps: ## install the Debian packages that are missing
+	@tests/deps
+
+demo: deps ## play the whole chain with real processes on this machine (KEEP=1 leaves it running)
+	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@$(PYTHON) tests/demo/demo.py --bin $(B)/bin $(if $(KEEP),--keep)
+
+check: deps ## unit and end-to-end tests; SANITIZE=address,undefined for a build with sanitizers
+	@$(MAKE) --no-print-directory -j$(shell nproc) all unit
+	@$(PYTHON) tests/check.py $(B)
+
+.PHONY: unit
+unit: $(UNIT)
+
+lint: deps ## clang-format, cppcheck, a clang build with -Werror, shellcheck
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Ivmcp -D_GNU_SOURCE \
+	    --enable=warning,portability --suppress=missingInclude -j$(shell nproc) \
+	    $(sort $(dir $(SOURCES)))
+	@$(MAKE) --no-print-directory -j$(shell nproc) CC=clang CFLAGS="-g -Werror" B=build/clang all
+	@shellcheck $(SCRIPTS)
+
+format: ## clang-format all sources
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all ## programs, library, headers and pkg-config file below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include/vmcp
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(B)/libvmcp.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 vmcp/lib/*.h $(DESTDIR)$(PREFIX)/include/vmcp
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vmcp/packaging/libvmcp.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libvmcp.pc
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
