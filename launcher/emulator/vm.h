@@ -42,11 +42,13 @@ struct emu_room_options {
  * netns where it works, else process; *emu_room_why() then says why. */
 VMCP_MUST_CHECK int emu_room_new(const struct emu_room_options *options, struct emu_room **ret,
                                  struct vmcp_error *err);
-void emu_room_free(struct emu_room *room);                /* stops every VM, removes the network */
+/* Stop every VM, remove the network. Before the two servers are stopped, which it hands connections
+ * to, and with no other call under way. */
+void emu_room_free(struct emu_room *room);
 const char *emu_room_driver(const struct emu_room *room); /* "netns", "process", "none" */
 const char *emu_room_why(const struct emu_room *room);    /* why not netns; "" if it is */
-/* The origin of API and token endpoint as a guest sees it, "http://169.254.169.252:80"-like in
- * netns, the host's address otherwise. */
+/* The origin of API and token endpoint as a guest sees it: "http://169.254.169.252" in netns, the
+ * host's address otherwise. */
 const char *emu_room_guest_api(const struct emu_room *room);
 
 struct emu_vm_spec {
@@ -56,15 +58,19 @@ struct emu_vm_spec {
     struct in_addr ip;    /* its internal address in 10.128.0.0/20 */
 };
 
-/* Boot. Returns when the guest's init runs (or at once for `none`). */
+/* Boot. Returns when the guest's init runs (or at once for `none`). From any thread; VMs boot side
+ * by side. Errors: VMCP_E_STATE_BUSY for one that runs, VMCP_E_USAGE for a name or address that no
+ * VM has, what the system refuses otherwise. */
 VMCP_MUST_CHECK int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec,
                                   struct vmcp_error *err);
 /* Kill the VM's processes and remove its network; its serial log stays. Unknown id: nothing. */
 void emu_room_halt(struct emu_room *room, uint64_t id);
-/* True while the guest's init or anything it started is alive. */
+/* True while the guest's init or anything it started is alive; always for `none`. */
 bool emu_room_running(struct emu_room *room, uint64_t id);
 
-/* The serial port log from byte `start`, at most 1 MiB, into `out`; *ret_next is where to go on. */
+/* The serial port log from byte `start`, or from the oldest byte kept, at most 1 MiB, into `out`;
+ * *ret_next is where to go on, so what was added began at *ret_next less its length. Nothing and 0
+ * for a VM that was never booted. The file is FOLDER/NAME-ID.serial.log. */
 VMCP_MUST_CHECK int emu_room_serial(struct emu_room *room, uint64_t id, uint64_t start,
                                     struct vmcp_buf *out, uint64_t *ret_next,
                                     struct vmcp_error *err);
