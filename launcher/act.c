@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "act.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "instance.h"
+#include "intent.h"
+#include "plan.h"
+#include "session.h"
+#include "settle.h"
+#include "waitapi.h"
+
+enum { POLL_S = 2 };
+
+/* What a status of a VM that is ours asks for. */
+static const struct {
+    const char *status, *would, *verb, *outcome;
+} statuses[] = {
+    {"RUNNING", "none", NULL, "running"},     {"PROVISIONING", "wait", NULL, NULL},
+    {"STAGING", "wait", NULL, NULL},          {"STOPPING", "wait", NULL, NULL},
+    {"SUSPENDING", "wait", NULL, NULL},       {"REPAIRING", "wait", NULL, NULL},
+    {"DEPROVISIONING", "wait", NULL, NULL},   {"TERMINATED", "start", "start", "started"},
+    {"STOPPED", "start", "start", "started"}, {"SUSPENDED", "resume", "resume", "resumed"},
+};
+
+static int find_status(const json_t *instance, size_t *ret, struct vmcp_error *err)
+{
+    const char *status = launch_instance_status(instance);
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++)
+        if (strcmp(statuses[i].status, status) == 0) {
+            *ret = i;
+            return 0;
+        }
+    char clean[40];
+    launch_clean(status, clean, sizeof(clean));
+    return vmcp_fail(err, VMCP_E_API, "the VM's status is %s, which this launcher does not know",
+                     clean);
+}
+
+int launch_job_plan(struct launch_job *job, struct vmcp_error *err)
+{
+    const char *zone = job->subject->settings->zones.items[0];
+    return launch_plan_make(job->subject, zone, job->number, &job->plan, err);
+}
+
+static int get(struct launch_run *run, struct launch_job *job, const char *zone,
+               struct vmcp_error *err)
+{
+    json_t *instance = NULL;
+    int rc = launch_instance_get(&run->compute, zone, job->plan.name, &instance, err);
+    if (rc < 0)
+        return rc;
+    json_decref(job->instance);
+    job->instance = instance;
+    snprintf(job->zone, sizeof(job->zone), "%s", zone);
+    return 0;
+}
+
+/* Is the VM that has the name ours, and what differs from the plan? */
+static int judge(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    const struct launch_subject *s = job->subject;
+    size_t status = 0;
+    int rc = launch_session_check(job->instance, s->domain, s->machine,
+                                  launch_parameter_string(s->answer, "secret", ""), err);
+    if (rc == 0)
+        rc = find_status(job->instance, &status, err);
+    if (rc < 0)
+        return vmcp_error_locate(err, job->plan.name);
+    job->outcome = statuses[status].would;
+    json_auto_t *drift = launch_session_drift(job->instance, job->plan.body);
+    for (size_t i = 0; i < json_array_size(drift); i++)
+        launch_warn(run->report, "%s differs from what was signed: %s", job->plan.name,
+                    json_string_value(json_array_get(drift, i)));
+    if (json_array_size(drift) && strcmp(job->outcome, "start") == 0 &&
+        !run->settings->accept_drift)
+        return vmcp_fail_at(err, VMCP_E_DRIFT, job->plan.name,
+                            "the stopped VM differs from what was signed (%s); delete it to have "
+                            "it made anew, or start it as it is with --accept-drift",
+                            json_string_value(json_array_get(drift, 0)));
+    return 0;
+}
+
+int launch_job_look(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    const struct vmcp_list *zones = &run->settings->zones;
+    job->outcome = "create";
+    for (size_t i = 0; i < zones->count; i++) {
+        int rc = get(run, job, zones->items[i], err);
+        if (rc < 0)
+            return rc;
+        if (job->instance)
+            return judge(run, job, err);
+    }
+    snprintf(job->zone, sizeof(job->zone), "%s", zones->items[0]);
+    return 0;
+}
+
+static time_t uptime(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Take a VM that is ours to RUNNING. */
+static int bring_up(struct launch_run *run, struct launch_job *job, const char *otherwise,
+                    struct vmcp_error *err)
+{
+    time_t end = uptime() + run->settings->timeout;
+    char last[24] = "";
+    for (;;) {
+        size_t i = 0;
+        int rc = find_status(job->instance, &i, err);
+        if (rc < 0)
+            return rc;
+        if (strcmp(last, statuses[i].status) != 0)
+            launch_say(run->report, "%s is %s", job->plan.name, statuses[i].status);
+        snprintf(last, sizeof(last), "%s", statuses[i].status);
+        if (strcmp(last, "RUNNING") == 0)
+            break;
+        if (uptime() >= end)
+            return vmcp_fail_at(err, VMCP_E_TIMEOUT, job->plan.name,
+                                "the VM is still %s after %d s", last, (int)run->settings->timeout);
+        if (statuses[i].verb) {
+            otherwise = statuses[i].outcome;
+            rc = launch_instance_act(&run->compute, job->zone, launch_instance_id(job->instance),
+                                     statuses[i].verb, (int)run->settings->timeout, err);
+        } else {
+            nanosleep(&(struct timespec){.tv_sec = POLL_S, .tv_nsec = 0}, NULL);
+        }
+        char zone[LAUNCH_LABEL_MAX + 1];
+        memcpy(zone, job->zone, sizeof(zone));
+        if (rc == 0)
+            rc = get(run, job, zone, err);
+        if (rc < 0)
+            return rc;
+        if (!job->instance)
+            return vmcp_fail_at(err, VMCP_E_API, job->plan.name,
+                                "the VM went away while it was waited for; run this again");
+    }
+    job->outcome = otherwise;
+    return 0;
+}
+
+static int resume(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    launch_say(run->report, "%s is there already, opened by the same session", job->plan.name);
+    return bring_up(run, job, "running", err);
+}
+
+/* Insert in one zone, with its intent. */
+static int insert(struct launch_run *run, struct launch_job *job, const struct launch_plan *plan,
+                  bool *ret_stock_out, struct vmcp_error *err)
+{
+    auto_intent struct launch_intent intent = {0};
+    auto_outcome struct launch_outcome outcome = {0};
+    snprintf(job->zone, sizeof(job->zone), "%s", plan->zone);
+    int rc = launch_intent_open(&run->state, &run->compute, "vm", plan->zone, plan->name,
+                                plan->body, &intent, err);
+    if (rc < 0)
+        return rc;
+    launch_say(run->report, "inserting %s in %s, %s", plan->name, plan->zone,
+               launch_last_part(json_string_value(json_object_get(plan->body, "machineType"))));
+    rc = launch_settle(&run->compute, &run->state, &intent, (int)run->settings->timeout, &outcome,
+                       err);
+    *ret_stock_out = outcome.stock_out;
+    if (rc < 0)
+        return rc;
+    if (outcome.taken) { /* somebody was faster: perhaps a launcher of the same session */
+        rc = get(run, job, plan->zone, err);
+        if (rc == 0 && !job->instance)
+            rc = vmcp_fail_at(err, VMCP_E_API, plan->name,
+                              "the name was taken for a moment only; "
+                              "run this again");
+        if (rc == 0)
+            rc = judge(run, job, err);
+        return rc < 0 ? rc : resume(run, job, err);
+    }
+    json_decref(job->instance);
+    job->instance = steal(&outcome.instance);
+    return bring_up(run, job, "created", err);
+}
+
+static int insert_somewhere(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    const struct vmcp_list *zones = &run->settings->zones;
+    bool stock_out = false;
+    int rc = insert(run, job, &job->plan, &stock_out, err);
+    for (size_t i = 1; rc < 0 && stock_out && i < zones->count; i++) {
+        auto_plan struct launch_plan plan = {0};
+        launch_warn(run->report, "%s has no room; trying %s", job->zone, zones->items[i]);
+        stock_out = false;
+        rc = launch_plan_make(job->subject, zones->items[i], job->number, &plan, err);
+        if (rc == 0)
+            rc = insert(run, job, &plan, &stock_out, err);
+    }
+    return rc;
+}
+
+int launch_job_act(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    int rc = launch_job_look(run, job, err);
+    if (rc < 0)
+        return rc;
+    return job->instance ? resume(run, job, err) : insert_somewhere(run, job, err);
+}
+
+/* What may be in the way, as a command to run: the launcher makes no firewall rule itself. */
+static void tell_firewall(struct launch_run *run, long long port)
+{
+    launch_say(run->report,
+               "if no firewall rule lets it through, this makes one: gcloud compute firewall-rules "
+               "create vmcp-api-%lld --project=%s --network=default --direction=INGRESS "
+               "--allow=tcp:%lld --target-tags=vmcp-api-%lld --source-ranges=10.128.0.0/9",
+               port, run->compute.project, port, port);
+}
+
+int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
+                        struct vmcp_error *err)
+{
+    long long port = launch_parameter_integer(job->subject->answer, "apiPort", 0);
+    bool external = run->settings->wait_api && *run->settings->wait_api;
+    if (!run->settings->wait_api)
+        return 0;
+    if (!port) {
+        launch_say(run->report, "the machine has no apiPort: nothing to wait for");
+        return 0;
+    }
+    const char *ip = external ? launch_instance_external_ip(job->instance)
+                              : launch_instance_internal_ip(job->instance);
+    int rc = launch_wait_port(run->report, ip, (int)port, (int)run->settings->api_timeout, err);
+    if (rc == 0)
+        launch_say(run->report, "%s answers at %s port %lld", job->plan.name, ip, port);
+    if (rc == -VMCP_E_TIMEOUT)
+        tell_firewall(run, port);
+    return rc < 0 ? vmcp_error_locate(err, job->plan.name) : 0;
+}
+
+void launch_job_clear(struct launch_job *job)
+{
+    launch_plan_clear(&job->plan);
+    json_decref(job->instance);
+    *job = (struct launch_job){0};
+}

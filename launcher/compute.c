@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compute.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "resource.h"
+
+enum {
+    ANSWER_MAX = 8 * 1024 * 1024, /* an instance holds 512 KB of metadata, escaped */
+    URL_MAX = 2048,
+    PAUSE_MAX = 32 /* seconds */
+};
+
+int launch_compute_base(struct launch_compute *compute, struct vmcp_error *err)
+{
+    const char *api = compute->rules->api;
+    int rc = launch_destinations_check(compute->rules, err);
+    if (rc < 0)
+        return rc;
+    size_t len = api ? strlen(api) : 0;
+    int n = api ? snprintf(compute->base, sizeof(compute->base), "%s%s", api,
+                           len && api[len - 1] == '/' ? "" : "/")
+                : snprintf(compute->base, sizeof(compute->base), "https://compute.%s/compute/v1/",
+                           compute->rules->universe);
+    if (n < 0 || (size_t)n >= sizeof(compute->base))
+        return vmcp_fail(err, VMCP_E_URL_MALFORMED, "--api-endpoint is too long");
+    return launch_destination_check(compute->rules, compute->base, err);
+}
+
+/* The first error's reason and the message, from Google's envelope. */
+static void read_error(struct launch_reply *reply)
+{
+    const json_t *error = json_object_get(reply->json, "error");
+    const json_t *first = json_array_get(json_object_get(error, "errors"), 0);
+    const char *reason = json_string_value(json_object_get(first, "reason"));
+    const char *message = json_string_value(json_object_get(error, "message"));
+    launch_clean(reason ? reason : "", reply->reason, sizeof(reply->reason));
+    launch_clean(message ? message : "", reply->message, sizeof(reply->message));
+}
+
+static int once(const struct launch_compute *c, struct http_exchange *exchange,
+                struct launch_reply *reply, int *ret_after, struct vmcp_error *err)
+{
+    auto_response struct http_response response = {0};
+    int rc = http_client_do(c->http, exchange, &response, err);
+    reply->repeated |= rc < 0 && response.maybe_sent;
+    if (rc < 0)
+        return rc;
+    reply->status = response.status;
+    *ret_after = response.retry_after;
+    if (response.body.len &&
+        vmcp_json_parse_object(response.body.data, response.body.len, &reply->json, NULL) < 0)
+        reply->json = NULL;
+    if (reply->status >= 400)
+        read_error(reply);
+    return 0;
+}
+
+static bool can_succeed_later(const struct launch_reply *reply)
+{
+    return reply->status == 429 || reply->status >= 500 ||
+           (reply->status == 403 && strcmp(reply->reason, "rateLimitExceeded") == 0);
+}
+
+/* Sleep before try `n` (from 1): doubled each time, between half and all of it. False if that
+ * would go past the deadline. */
+static bool pause_before(int n, int after, time_t deadline)
+{
+    uint8_t random = 128;
+    int whole = n > 5 ? PAUSE_MAX : 1 << (n - 1);
+    (void)!RAND_bytes(&random, 1);
+    long long ms = whole * 500LL + whole * 500LL * random / 255;
+    if (after > 0)
+        ms = after * 1000LL;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (now.tv_sec + ms / 1000 > deadline)
+        return false;
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+    return true;
+}
+
+static void reset(struct launch_reply *reply)
+{
+    bool repeated = reply->repeated;
+    launch_reply_clear(reply);
+    reply->repeated = repeated;
+}
+
+/* All tries of one call. */
+static int persist(const struct launch_compute *c, struct http_exchange *exchange,
+                   struct launch_reply *reply, struct vmcp_error *err)
+{
+    struct timespec start;
+    bool fresh = false, refreshed = false;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int n = 1;; n++) {
+        int after = -1;
+        reset(reply);
+        int rc = launch_token_get(c->token, fresh, &exchange->bearer, err);
+        if (rc < 0)
+            return rc;
+        fresh = false;
+        rc = once(c, exchange, reply, &after, err);
+        if (rc == 0 && reply->status == 401 && !refreshed) {
+            fresh = refreshed = true;
+            continue;
+        }
+        if (rc == 0 && !can_succeed_later(reply))
+            return 0;
+        if (rc < 0 && rc != -VMCP_E_NETWORK && rc != -VMCP_E_TIMEOUT)
+            return rc;
+        if (rc == 0)
+            launch_say(c->report, "the Compute API answers %ld %s; trying again", reply->status,
+                       reply->message);
+        else
+            launch_say(c->report, "the Compute API: %s; trying again", err->text);
+        /* A 5xx may come from in front of a server that did the work. */
+        reply->repeated |= rc == 0 && reply->status >= 500;
+        if (!pause_before(n, after, start.tv_sec + c->patience))
+            return rc < 0 ? vmcp_fail_at(err, VMCP_E_NETWORK, c->base, "%s", err->text) : 0;
+    }
+}
+
+int launch_compute_call(const struct launch_compute *compute, const char *method, const char *path,
+                        const char *body, size_t body_len, int timeout, struct launch_reply *ret,
+                        struct vmcp_error *err)
+{
+    char url[URL_MAX];
+    int n = snprintf(url, sizeof(url), "%s%s", compute->base, path);
+    if (n < 0 || (size_t)n >= sizeof(url))
+        return vmcp_fail(err, VMCP_E_URL_MALFORMED, "a Compute URL over %d characters", URL_MAX);
+    int rc = launch_destination_check(compute->rules, compute->base, err);
+    if (rc < 0)
+        return rc;
+    struct http_exchange exchange = {.method = method,
+                                     .url = url,
+                                     .accept = "application/json",
+                                     .content_type = body ? "application/json" : NULL,
+                                     .body = body,
+                                     .body_len = body_len,
+                                     .max_body = ANSWER_MAX,
+                                     .total_timeout_ms = (timeout ? timeout : 60) * 1000,
+                                     .stall_timeout_s = timeout};
+    return persist(compute, &exchange, ret, err);
+}
+
+int launch_reply_check(const struct launch_reply *reply, struct vmcp_error *err)
+{
+    if (reply->status >= 200 && reply->status < 300 && reply->json)
+        return 0;
+    if (reply->status >= 200 && reply->status < 300)
+        return vmcp_fail(err, VMCP_E_API, "the Compute API answers %ld without a JSON object",
+                         reply->status);
+    enum vmcp_code code = reply->status == 401 ? VMCP_E_CREDENTIALS : VMCP_E_API;
+    return vmcp_fail(err, code, "the Compute API answers %ld%s%s: %s", reply->status,
+                     reply->reason[0] ? " " : "", reply->reason,
+                     reply->message[0] ? reply->message : "(no message)");
+}
+
+int launch_compute_get(const struct launch_compute *compute, const char *path, json_t **ret,
+                       struct vmcp_error *err)
+{
+    auto_reply struct launch_reply reply = {0};
+    *ret = NULL;
+    int rc = launch_compute_call(compute, "GET", path, NULL, 0, 0, &reply, err);
+    if (rc < 0)
+        return rc;
+    if (reply.status == 404)
+        return 0;
+    rc = launch_reply_check(&reply, err);
+    if (rc == 0)
+        *ret = steal(&reply.json);
+    return rc;
+}
+
+void launch_reply_clear(struct launch_reply *reply)
+{
+    json_decref(reply->json);
+    *reply = (struct launch_reply){0};
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keyfile.h"
+
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/json.h"
+#include "lib/jws.h"
+#include "lib/limits.h"
+#include "lib/sign.h"
+#include "resource.h"
+
+static int refuse(struct vmcp_error *err, const char *where, const char *what)
+{
+    return vmcp_fail_at(err, VMCP_E_CREDENTIALS, where,
+                        "%s; a service account's key file is wanted, as `gcloud iam "
+                        "service-accounts keys create` makes it",
+                        what);
+}
+
+/* A member that must be a string where it is there at all. */
+static int take(const json_t *document, const char *member, char **ret, const char *where,
+                struct vmcp_error *err)
+{
+    const json_t *value = json_object_get(document, member);
+    char what[96];
+    *ret = NULL;
+    if (!value)
+        return 0;
+    snprintf(what, sizeof(what), "`%s` is not a string", member);
+    if (!json_is_string(value))
+        return refuse(err, where, what);
+    *ret = strdup(json_string_value(value));
+    return *ret ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a key file");
+}
+
+static int take_all(const json_t *document, const char *where, struct launch_keyfile *k,
+                    struct vmcp_error *err)
+{
+    const struct {
+        const char *member;
+        char **field;
+    } members[] = {
+        {"client_email", &k->email},       {"private_key_id", &k->key_id},
+        {"token_uri", &k->token_uri},      {"project_id", &k->project},
+        {"universe_domain", &k->universe},
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        int rc = take(document, members[i].member, members[i].field, where, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (!k->email || !launch_is_account(k->email))
+        return refuse(err, where, "no `client_email`");
+    if (!k->token_uri && !(k->token_uri = strdup(LAUNCH_TOKEN_URI)))
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a key file");
+    return 0;
+}
+
+static int parse_document(const json_t *document, const char *where, struct launch_keyfile *k,
+                          struct vmcp_error *err)
+{
+    const char *type = json_string_value(json_object_get(document, "type"));
+    const json_t *pem = json_object_get(document, "private_key");
+    if (!type || strcmp(type, "service_account") != 0)
+        return refuse(err, where, "`type` is not `service_account`");
+    if (!json_is_string(pem))
+        return refuse(err, where, "no `private_key`");
+    int rc = take_all(document, where, k, err);
+    if (rc < 0)
+        return rc;
+    if (vmcp_key_parse_private(json_string_value(pem), json_string_length(pem), &k->key, err) < 0)
+        return refuse(err, where, "its `private_key` cannot be read");
+    if (vmcp_key_type(k->key) != VMCP_KEY_RSA)
+        return refuse(err, where, "its `private_key` is not an RSA key");
+    return 0;
+}
+
+int launch_keyfile_parse(const char *where, const char *data, size_t len,
+                         struct launch_keyfile *ret, struct vmcp_error *err)
+{
+    auto_keyfile struct launch_keyfile k = {0};
+    json_auto_t *document = NULL;
+    if (vmcp_json_parse_object(data, len, &document, err) < 0)
+        return refuse(err, where, "not JSON");
+    int rc = parse_document(document, where, &k, err);
+    vmcp_json_wipe(document);
+    if (rc < 0)
+        return rc;
+    *ret = k;
+    k = (struct launch_keyfile){0};
+    return 0;
+}
+
+int launch_keyfile_load(const char *path, struct launch_keyfile *ret, struct vmcp_error *err)
+{
+    auto_secret_buf struct vmcp_buf text = VMCP_BUF(VMCP_KEY_FILE_MAX);
+    int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &text, err);
+    if (rc < 0)
+        return rc;
+    return launch_keyfile_parse(path, text.data ? text.data : "", text.len, ret, err);
+}
+
+int launch_keyfile_assertion(const struct launch_keyfile *keyfile, const char *audience,
+                             const char *scope, long long now, char **ret, struct vmcp_error *err)
+{
+    /* Ten seconds back: a clock that runs a little ahead is no reason to be refused. */
+    json_auto_t *claims =
+        json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, "scope", scope, "aud",
+                  audience, "iat", (json_int_t)(now - 10), "exp", (json_int_t)(now - 10 + 3600));
+    size_t len = 0;
+    auto_free char *text = claims ? vmcp_json_text(claims, &len) : NULL;
+    if (!text)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an assertion");
+    return vmcp_jws_sign(keyfile->key, vmcp_alg_find("RS256"), "JWT", keyfile->key_id, text, len,
+                         ret, err);
+}
+
+void launch_keyfile_clear(struct launch_keyfile *keyfile)
+{
+    free(keyfile->email);
+    free(keyfile->key_id);
+    free(keyfile->token_uri);
+    free(keyfile->project);
+    free(keyfile->universe);
+    vmcp_key_unref(keyfile->key);
+    *keyfile = (struct launch_keyfile){0};
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "resource.h"
+
+/* One line, whatever the arguments held: text of other machines must not move the cursor. */
+__attribute__((format(printf, 2, 0))) static void line(const char *mark, const char *fmt,
+                                                       va_list args, char *ret, size_t size)
+{
+    char text[1024];
+    vsnprintf(text, sizeof(text), fmt, args);
+    launch_clean(text, ret, size);
+    fprintf(stderr, "vmcp-launch: %s%s\n", mark, ret);
+}
+
+void launch_say(const struct launch_report *report, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    (void)report;
+    va_start(args, fmt);
+    line("", fmt, args, text, sizeof(text));
+    va_end(args);
+}
+
+void launch_warn(struct launch_report *report, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    line("warning: ", fmt, args, text, sizeof(text));
+    va_end(args);
+    if (!report->warnings)
+        report->warnings = json_array();
+    if (report->warnings)
+        json_array_append_new(report->warnings, json_string(text));
+}
+
+void launch_report_set(struct launch_report *report, const char *key, json_t *value)
+{
+    if (!report->out)
+        report->out = json_object();
+    if (report->out && value)
+        json_object_set_new(report->out, key, value);
+    else
+        json_decref(value);
+}
+
+json_t *launch_report_array(struct launch_report *report, const char *key)
+{
+    json_t *array = json_object_get(report->out, key);
+    if (!array) {
+        launch_report_set(report, key, json_array());
+        array = json_object_get(report->out, key);
+    }
+    return array;
+}
+
+static void print_object(const struct launch_report *report, int rc, const struct vmcp_error *err)
+{
+    json_auto_t *object = json_object();
+    if (!object)
+        return;
+    json_object_set_new(object, "code", json_string(vmcp_code_name(rc < 0 ? err->code : VMCP_OK)));
+    json_object_set_new(object, "verb", json_string(report->verb));
+    if (rc < 0) {
+        json_object_set_new(object, "detail", json_string(err->text));
+        if (err->where[0])
+            json_object_set_new(object, "where", json_string(err->where));
+    }
+    json_object_update(object, report->out);
+    if (report->warnings)
+        json_object_set(object, "warnings", report->warnings);
+    json_dumpf(object, stdout, JSON_COMPACT);
+    fputc('\n', stdout);
+}
+
+int launch_report_end(struct launch_report *report, int rc, const struct vmcp_error *err)
+{
+    if (rc < 0) {
+        char where[sizeof(err->where)], text[sizeof(err->text)];
+        launch_clean(err->where, where, sizeof(where));
+        launch_clean(err->text, text, sizeof(text));
+        fprintf(stderr, "vmcp-launch: %s: %s%s%s\n", vmcp_code_name(err->code), where,
+                where[0] ? ": " : "", text);
+    }
+    if (report->json)
+        print_object(report, rc, err);
+    if (fflush(stdout) != 0 && rc >= 0)
+        return vmcp_code_exit(VMCP_E_FILE);
+    return rc < 0 ? vmcp_code_exit(err->code) : VMCP_EXIT_DONE;
+}
+
+void launch_report_clear(struct launch_report *report)
+{
+    json_decref(report->out);
+    json_decref(report->warnings);
+    report->out = report->warnings = NULL;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "trustsource.h"
+
+int launch_run_begin(struct launch_run *run, struct vmcp_error *err)
+{
+    int rc = http_client_new(&run->http, err);
+    return rc < 0 ? rc : launch_metadata_find(run->http, &run->metadata, err);
+}
+
+static int set_up_domain(struct launch_run *run, struct vmcp_error *err)
+{
+    const char *domain = run->settings->domain ? run->settings->domain : run->endpoint.host;
+    int rc = vmcp_domain_check(domain, strlen(domain), err);
+    if (rc == 0)
+        snprintf(run->domain, sizeof(run->domain), "%s", domain);
+    return rc;
+}
+
+static int set_up_hostid(struct launch_run *run, struct vmcp_error *err)
+{
+    char local_id[VMCP_SALT_LEN + 1];
+    int rc = launch_state_dir(run->settings->state_dir, &run->dir, err);
+    if (rc == 0)
+        rc = launch_local_id(run->dir, local_id, err);
+    return rc < 0 ? rc : vmcp_hostid_make(local_id, run->domain, run->hostid, err);
+}
+
+int launch_run_set_up(struct launch_run *run, struct vmcp_error *err)
+{
+    struct launch_settings *s = run->settings;
+    if (!s->endpoint)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "no responder to ask: give --endpoint, set VMCP_ENDPOINT, or the metadata "
+                         "attribute vmcp-endpoint");
+    int rc = s->format ? vmcp_format_parse(s->format, &run->format, err) : 0;
+    if (rc == 0)
+        rc = http_endpoint_parse(s->endpoint, s->machine, s->allow_http, &run->endpoint, err);
+    if (rc == 0)
+        rc = set_up_domain(run, err);
+    if (rc < 0)
+        return rc;
+    snprintf(run->machine, sizeof(run->machine), "%s", run->endpoint.machine);
+    if (run->format == VMCP_FORMAT_V1 && !*run->machine)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "a version 1 answer does not say whose it is: --machine is needed");
+    rc = launch_trust_find(s, run->domain, &run->trust, &run->trust_source, err);
+    return rc < 0 ? rc : set_up_hostid(run, err);
+}
+
+int launch_run_state(struct launch_run *run, bool write, struct vmcp_error *err)
+{
+    return launch_state_open(run->dir, run->domain, run->machine, write, &run->state, err);
+}
+
+static int64_t floor_of(const struct launch_run *run)
+{
+    int64_t seen = run->state.document ? launch_state_serial(&run->state) : -1;
+    return seen > run->settings->min_serial ? seen : run->settings->min_serial;
+}
+
+/* Ask until there is an answer, or none is to be had in time. What came and is not good is never
+ * asked for again: it would only hide an attack. */
+static int ask_patiently(struct launch_run *run, const struct http_ask *ask, struct vmcp_error *err)
+{
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int pause = 1;; pause = pause < 16 ? 2 * pause : 16) {
+        bool retry = false;
+        int rc = http_ask(run->http, ask, &run->answer, &retry, err);
+        if (rc == 0 || !retry)
+            return rc;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        int64_t left = run->settings->boot_timeout - (now.tv_sec - start.tv_sec);
+        if (left <= 0) /* a time-out of the network is the network's failure, not the launch's */
+            return rc == -VMCP_E_TIMEOUT ? vmcp_fail(err, VMCP_E_NETWORK, "%s", err->text) : rc;
+        launch_say(run->report, "no answer yet (%s); trying for %lld s more", err->text,
+                   (long long)left);
+        nanosleep(&(struct timespec){.tv_sec = left < pause ? left : pause, .tv_nsec = 0}, NULL);
+    }
+}
+
+static void report_answer(struct launch_run *run)
+{
+    const struct vmcp_answer *a = &run->answer;
+    struct launch_report *r = run->report;
+    launch_say(r, "%s is good: machine %s of %s, serial %lld, signed by %s (%s)",
+               run->format == VMCP_FORMAT_V1 ? "the version 1 answer" : "the answer", run->machine,
+               run->domain, (long long)a->serial, a->thumbprint, a->alg);
+    if (run->format == VMCP_FORMAT_V1)
+        launch_warn(r, "version 1 says nothing of host, time or serial");
+    launch_report_set(r, "domain", json_string(run->domain));
+    launch_report_set(r, "machine", json_string(run->machine));
+    launch_report_set(r, "format", json_string(run->format == VMCP_FORMAT_V1 ? "v1" : "v2"));
+    if (run->format == VMCP_FORMAT_V2)
+        launch_report_set(r, "serial", json_integer(a->serial));
+    launch_report_set(r, "alg", json_string(a->alg));
+    launch_report_set(r, "thumbprint", json_string(a->thumbprint));
+}
+
+int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
+{
+    const struct launch_settings *s = run->settings;
+    const char *name = s->expect_name ? s->expect_name : run->machine;
+    struct http_ask ask = {
+        .endpoint = &run->endpoint,
+        .trust = run->trust,
+        .format = run->format,
+        .domain = run->domain,
+        .hostid = run->hostid,
+        .name = run->format == VMCP_FORMAT_V1 ? name : NULL,
+        .min_serial = floor_of(run) > 0 ? floor_of(run) : 0,
+        .skew = (int)s->max_skew,
+        .ca_file = s->cacert,
+    };
+    launch_say(run->report, "asking %s for %s; trusting %s", run->endpoint.origin,
+               *run->machine ? run->machine : "its default machine", run->trust_source);
+    int rc = ask_patiently(run, &ask, err);
+    if (rc < 0)
+        return rc;
+    if (!*run->machine)
+        snprintf(run->machine, sizeof(run->machine), "%s", run->answer.machine);
+    report_answer(run);
+    return 0;
+}
+
+static int choose_token(struct launch_run *run, struct vmcp_error *err)
+{
+    const struct launch_settings *s = run->settings;
+    auto_keyfile struct launch_keyfile key = {0};
+    const char *content = s->credentials_attribute;
+    if (!s->credentials && !content)
+        return launch_token_metadata(&run->metadata, &run->token, err);
+    int rc = s->credentials ? launch_keyfile_load(s->credentials, &key, err)
+                            : launch_keyfile_parse("the metadata attribute service-credentials",
+                                                   content, strlen(content), &key, err);
+    if (rc < 0)
+        return rc;
+    if (!s->universe && key.universe) {
+        if (vmcp_domain_check(key.universe, strlen(key.universe), NULL) < 0)
+            return vmcp_fail(err, VMCP_E_CREDENTIALS, "the key file's universe is no domain");
+        run->universe = steal(&key.universe);
+        run->destinations.universe = run->universe;
+    }
+    return launch_token_keyfile(&key, run->http, &run->destinations, &run->token, err);
+}
+
+int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
+{
+    struct launch_settings *s = run->settings;
+    run->destinations = (struct launch_destinations){
+        .universe = s->universe ? s->universe : "googleapis.com",
+        .api = s->api_endpoint,
+        .token_endpoint = s->token_endpoint,
+        .insecure_api = s->insecure_api,
+    };
+    int rc = vmcp_domain_check(run->destinations.universe, strlen(run->destinations.universe), err);
+    if (rc == 0)
+        rc = launch_destinations_check(&run->destinations, err);
+    if (rc == 0)
+        rc = launch_settings_place(s, &run->metadata, err);
+    if (rc == 0)
+        rc = choose_token(run, err);
+    if (rc < 0)
+        return rc;
+    run->compute = (struct launch_compute){.http = run->http,
+                                           .token = run->token,
+                                           .rules = &run->destinations,
+                                           .report = run->report,
+                                           .project = s->project,
+                                           .patience = 120};
+    return launch_compute_base(&run->compute, err);
+}
+
+void launch_run_clear(struct launch_run *run)
+{
+    launch_token_free(run->token);
+    launch_state_close(&run->state);
+    vmcp_answer_clear(&run->answer);
+    vmcp_trust_free(run->trust);
+    http_endpoint_clear(&run->endpoint);
+    http_client_free(run->http);
+    free(run->trust_source);
+    free(run->dir);
+    free(run->universe);
+    *run = (struct launch_run)LAUNCH_RUN(NULL, NULL);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state.h - what a launcher must not forget.
+ *
+ *   DIR/local-id                            made once: the host id comes from it
+ *   DIR/machines/DOMAIN/MACHINE/state.json  highest serial seen, ids of the VMs that were made
+ *   DIR/machines/DOMAIN/MACHINE/intents/    inserts that may have been sent (intent.h)
+ *   DIR/machines/DOMAIN/MACHINE/lock        held by the run that writes
+ *
+ * DIR is --state-dir, /var/lib/vmcp-launch for root, else ${XDG_STATE_HOME:-~/.local/state}/
+ * vmcp-launch, mode 0700. Each file is replaced as a whole and fsynced. A damaged one is an error,
+ * never a silent reset: it would forget the serial floor.
+ */
+#ifndef LAUNCH_STATE_H
+#define LAUNCH_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/auto.h"
+#include "lib/error.h"
+#include "lib/limits.h"
+
+/* Find DIR and make it where it is missing. *ret_dir is new, free(). VMCP_E_FILE, VMCP_E_FILE_MODE
+ * for one that others may write. */
+VMCP_MUST_CHECK int launch_state_dir(const char *given, char **ret_dir, struct vmcp_error *err);
+
+/* The local id, made if there is none yet. VMCP_E_STATE for a damaged one. */
+VMCP_MUST_CHECK int launch_local_id(const char *dir, char ret[static VMCP_SALT_LEN + 1],
+                                    struct vmcp_error *err);
+
+struct launch_state {
+    char *folder;     /* DIR/machines/DOMAIN/MACHINE, owned */
+    int lock;         /* file descriptor; -1: not locked, and then nothing is written */
+    json_t *document; /* owned */
+};
+#define LAUNCH_STATE \
+    {                \
+        .lock = -1   \
+    }
+
+/* Open the state of a machine of a domain (both checked by the caller). With `lock` the folder is
+ * made and locked until launch_state_close(): VMCP_E_STATE_BUSY where another run holds it. A
+ * machine that was never seen has an empty state. Errors: VMCP_E_STATE, VMCP_E_FILE. */
+VMCP_MUST_CHECK int launch_state_open(const char *dir, const char *domain, const char *machine,
+                                      bool lock, struct launch_state *ret, struct vmcp_error *err);
+void launch_state_close(struct launch_state *state);
+#define auto_state VMCP_AUTO(launch_state_close)
+
+/* The highest serial seen; -1 before the first. */
+int64_t launch_state_serial(const struct launch_state *state);
+/* Remember a serial that was seen; a lower one than before changes nothing. */
+VMCP_MUST_CHECK int launch_state_raise(struct launch_state *state, int64_t serial,
+                                       struct vmcp_error *err);
+
+struct launch_vm {
+    const char *role; /* "vm" or "launcher" */
+    const char *id, *name, *project, *zone;
+    const char *api; /* base URL of the API that knows it */
+};
+
+/* Remember a VM that was made; one that is there already is not added again. */
+VMCP_MUST_CHECK int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
+                                        struct vmcp_error *err);
+bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api);
+
+#endif
