@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "gunzip.h"
 #include "lib/buf.h"
 
 enum {
@@ -184,12 +185,28 @@ static const char *scan_base64(const char *text, const char *end, int layers)
     return NULL;
 }
 
+static const char *scan_gzip(const char *text, const char *end, int layers)
+{
+    int tries = 0;
+    for (const char *p = text; tries < GZIP_TRIES && (p = find(p, end, "\x1f\x8b\x08")); p++) {
+        auto_secret_buf struct vmcp_buf plain = VMCP_BUF(LAYER_MAX);
+        launch_gunzip(p, (size_t)(end - p), &plain);
+        const char *found = plain.data ? scan(plain.data, plain.len, layers) : NULL;
+        if (found)
+            return found;
+        tries++;
+    }
+    return NULL;
+}
+
 static const char *scan(const char *text, size_t len, int layers)
 {
     const char *end = text + len;
     const char *found = scan_plain(text, end);
     if (!found && layers > 0)
         found = scan_escaped(text, end, layers - 1);
+    if (!found && layers > 0)
+        found = scan_gzip(text, end, layers - 1);
     if (!found && layers > 0)
         found = scan_base64(text, end, layers - 1);
     return found;
