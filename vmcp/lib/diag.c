@@ -37,6 +37,7 @@ static void add(struct vmcp_diags *diags, bool is_error, enum vmcp_code code, co
     *d = (struct vmcp_diag){.is_error = is_error, .code = code, .at_key = at_key};
     snprintf(d->pointer, sizeof(d->pointer), "%s", pointer);
     vsnprintf(d->text, sizeof(d->text), fmt, args);
+    vmcp_text_clean(d->text);
 }
 
 void vmcp_diag_error(struct vmcp_diags *diags, enum vmcp_code code, const char *pointer,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "error.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,35 @@ int vmcp_code_exit(enum vmcp_code code)
     return row(code)->exit;
 }
 
+/* Bytes of the UTF-8 character at `s` (RFC 3629, section 4), or 0 if there is none. */
+static size_t character(const unsigned char *s)
+{
+    size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (s[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0; /* too long a form, a surrogate, beyond U+10FFFF */
+    return len;
+}
+
+void vmcp_text_clean(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        size_t len = character(s);
+        bool control = *s < ' ' || *s == 127 || (*s == 0xc2 && s[1] < 0xa0); /* C0, DEL, C1 */
+        if (len > 0 && !control) {
+            s += len;
+            continue;
+        }
+        for (size_t n = len ? len : 1; n > 0; n--)
+            *s++ = '?';
+    }
+}
+
 /* A path that is too long keeps its end: the file's name says more than the root. */
 static void set_where(struct vmcp_error *err, const char *where)
 {
@@ -53,6 +83,7 @@ static void set_where(struct vmcp_error *err, const char *where)
     size_t room = sizeof(err->where) - 1;
     const char *from = len > room ? where + (len - room) : where;
     snprintf(err->where, sizeof(err->where), "%s", from ? from : "");
+    vmcp_text_clean(err->where);
 }
 
 int vmcp_vfail_at(struct vmcp_error *err, enum vmcp_code code, const char *where, const char *fmt,
@@ -62,6 +93,7 @@ int vmcp_vfail_at(struct vmcp_error *err, enum vmcp_code code, const char *where
         char text[sizeof(err->text)];
         /* Formatted aside first: an argument may be the error's own text. */
         vsnprintf(text, sizeof(text), fmt, args);
+        vmcp_text_clean(text);
         err->code = code;
         memcpy(err->text, text, sizeof(text));
         if (where != err->where)
