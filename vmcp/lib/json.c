@@ -53,6 +53,20 @@ static int check_depth(const char *text, size_t len, struct vmcp_error *err)
     return 0;
 }
 
+/* Where the string token begins whose closing quote is at `end`: quotes inside it are escaped, and
+ * so behind an odd number of backslashes. */
+static size_t string_start(const char *text, size_t end)
+{
+    for (size_t i = end; i > 0; i--) {
+        size_t slashes = 0;
+        while (slashes < i - 1 && text[i - 2 - slashes] == '\\')
+            slashes++;
+        if (text[i - 1] == '"' && slashes % 2 == 0)
+            return i - 1;
+    }
+    return end;
+}
+
 int vmcp_json_parse(const char *text, size_t len, json_t **ret, struct vmcp_error *err)
 {
     int rc = check_depth(text, len, err);
@@ -72,7 +86,8 @@ int vmcp_json_parse(const char *text, size_t len, json_t **ret, struct vmcp_erro
     if (offset > len)
         offset = len;
     if (json_error_code(&e) == json_error_duplicate_key)
-        return fail_at_offset(err, text, offset, "a key that the object has already");
+        return fail_at_offset(err, text, string_start(text, offset),
+                              "a key that the object has already");
     return fail_at_offset(err, text, offset, e.text);
 }
 
