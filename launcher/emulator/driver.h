@@ -64,7 +64,7 @@ struct emu_room {
     const struct emu_driver *driver; /* NULL: `none` */
     void *state;                     /* the driver's */
     char *folder;                    /* absolute */
-    char *guest_api;
+    char guest_api[64];
     char why[256];
     struct emu_loop *loop;
     pthread_mutex_t lock;
@@ -80,6 +80,10 @@ bool emu_vm_zone(const struct emu_vm *vm, char *out, size_t size);
  * lifeline, all taken over, also on failure. */
 VMCP_MUST_CHECK int emu_vm_watch(struct emu_vm *vm, pid_t pid, int output, int lifeline,
                                  struct vmcp_error *err);
+
+/* A pidfd of the VM's child, to be closed, or a negative code. With setns(2) it also stands for the
+ * child's namespaces, whatever /proc is mounted. */
+VMCP_MUST_CHECK int emu_vm_pidfd(struct emu_vm *vm, struct vmcp_error *err);
 
 /* The script that is a guest's first process; see guest_init.c. */
 extern const char emu_guest_init[];

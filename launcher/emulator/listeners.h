@@ -21,7 +21,8 @@ struct emu_listener {
     struct in_addr peer;        /* who is at the other end of all of them */
 };
 
-/* A listening TCP socket on addr:port (0: any) in the network namespace `netns` (-1: this one). */
+/* A listening TCP socket on addr:port (0: any) in the network namespace `netns`, a descriptor as
+ * setns(2) takes it (-1: this one). */
 VMCP_MUST_CHECK int emu_listen(int netns, struct in_addr addr, uint16_t port, int *ret_fd,
                                struct vmcp_error *err);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +34,9 @@ static int serve(struct emu_vm *vm, int netns, uint32_t addr, struct emu_listene
 static int connect_guest(struct emu_vm *vm, struct vmcp_error *err)
 {
     const struct netns *netns = vm->room->state;
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)vm->pid);
-    auto_close int net = open(path, O_RDONLY | O_CLOEXEC);
+    auto_close int net = emu_vm_pidfd(vm, err);
     if (net < 0)
-        return vmcp_fail(err, VMCP_E_INTERNAL, "the guest ended early: %m");
+        return net;
     int rc = emu_bridge_plug(&netns->bridge, vm->number, vm->pid, net, vm->ip, err);
     if (rc == 0)
         rc = serve(vm, net, EMU_METADATA_ADDR, &vm->metadata, vm->room->options.metadata, err);
@@ -96,11 +93,8 @@ static void teardown(struct emu_room *room)
 static int setup(struct emu_room *room, struct vmcp_error *err)
 {
     struct netns *netns = calloc(1, sizeof(*netns));
-    auto_free char *api = strdup(GUEST_API);
-    if (!netns || !api) {
-        free(netns);
+    if (!netns)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the VMs' network");
-    }
     *netns = (struct netns){.bridge = EMU_BRIDGE, .sandbox = EMU_SANDBOX};
     room->state = netns;
     int rc = emu_sandbox_setup(&netns->sandbox, room, err);
@@ -112,8 +106,7 @@ static int setup(struct emu_room *room, struct vmcp_error *err)
         teardown(room);
         return rc;
     }
-    free(room->guest_api);
-    room->guest_api = steal(&api);
+    snprintf(room->guest_api, sizeof(room->guest_api), "%s", GUEST_API);
     return 0;
 }
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "driver.h"
 #include "lib/auto.h"
+
+enum { DESCRIPTORS_WANTED = 16384 };
 
 /* netns where it works and was not ruled out, else what was asked for. */
 static int choose(struct emu_room *room, const char *name, struct vmcp_error *err)
@@ -41,6 +44,16 @@ static int choose(struct emu_room *room, const char *name, struct vmcp_error *er
     return rc;
 }
 
+/* A VM costs seven descriptors and each of its connections one: the usual 1024 end at 100 VMs. */
+static void make_room_for_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= DESCRIPTORS_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int emu_room_new(const struct emu_room_options *options, struct emu_room **ret,
                  struct vmcp_error *err)
 {
@@ -55,12 +68,10 @@ int emu_room_new(const struct emu_room_options *options, struct emu_room **ret,
     pthread_cond_init(&room->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     int rc = 0;
-    if (asprintf(&room->guest_api, "http://%s", options->api_addr_port) < 0) {
-        room->guest_api = NULL; /* asprintf leaves it undefined */
-        rc = vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the machine room");
-    }
+    make_room_for_descriptors();
+    snprintf(room->guest_api, sizeof(room->guest_api), "http://%s", options->api_addr_port);
     room->folder = realpath(options->folder, NULL);
-    if (rc == 0 && !room->folder)
+    if (!room->folder)
         rc = vmcp_fail_at(err, VMCP_E_FILE, options->folder, "no folder for the VMs' logs: %m");
     if (rc == 0)
         rc = emu_loop_new(&room->loop, err);
@@ -96,7 +107,6 @@ void emu_room_free(struct emu_room *room)
     }
     pthread_cond_destroy(&room->changed);
     pthread_mutex_destroy(&room->lock);
-    free(room->guest_api);
     free(room->folder);
     free(room);
 }

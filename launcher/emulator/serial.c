@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,27 +14,21 @@
 
 struct emu_serial {
     pthread_mutex_t lock; /* written by the loop's thread, read by the API's */
-    int fd;
-    uint64_t base; /* position of the file's first byte */
-    uint64_t size; /* bytes in the file */
+    int fd;               /* -1: at rest */
+    uint64_t base;        /* position of the file's first byte */
+    uint64_t size;        /* bytes in the file */
+    char path[];
 };
 
-int emu_serial_open(const char *path, struct emu_serial **ret, struct vmcp_error *err)
+int emu_serial_new(const char *path, struct emu_serial **ret, struct vmcp_error *err)
 {
-    auto_close int fd =
-        open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot open the serial port log: %m");
-    if (!S_ISREG(st.st_mode))
-        return vmcp_fail_at(err, VMCP_E_FILE, path, "the serial port log is not a regular file");
-    struct emu_serial *serial = calloc(1, sizeof(*serial));
+    size_t len = strlen(path) + 1;
+    struct emu_serial *serial = calloc(1, sizeof(*serial) + len);
     if (!serial)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a serial port log");
     pthread_mutex_init(&serial->lock, NULL);
-    serial->fd = fd;
-    serial->size = (uint64_t)st.st_size;
-    fd = -1;
+    serial->fd = -1;
+    memcpy(serial->path, path, len);
     *ret = serial;
     return 0;
 }
@@ -42,9 +37,37 @@ void emu_serial_free(struct emu_serial *serial)
 {
     if (!serial)
         return;
-    close(serial->fd);
+    emu_serial_rest(serial);
     pthread_mutex_destroy(&serial->lock);
     free(serial);
+}
+
+int emu_serial_open(struct emu_serial *serial, struct vmcp_error *err)
+{
+    auto_close int fd =
+        open(serial->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, serial->path, "cannot open the serial port log: %m");
+    if (!S_ISREG(st.st_mode))
+        return vmcp_fail_at(err, VMCP_E_FILE, serial->path,
+                            "the serial port log is not a regular file");
+    emu_serial_rest(serial);
+    pthread_mutex_lock(&serial->lock);
+    serial->fd = fd;
+    serial->size = (uint64_t)st.st_size;
+    pthread_mutex_unlock(&serial->lock);
+    fd = -1;
+    return 0;
+}
+
+void emu_serial_rest(struct emu_serial *serial)
+{
+    pthread_mutex_lock(&serial->lock);
+    if (serial->fd >= 0)
+        close(serial->fd);
+    serial->fd = -1;
+    pthread_mutex_unlock(&serial->lock);
 }
 
 static bool write_all(int fd, const char *data, size_t len)
@@ -86,9 +109,15 @@ void emu_serial_write(struct emu_serial *serial, const char *data, size_t len)
     pthread_mutex_unlock(&serial->lock);
 }
 
-static int read_locked(struct emu_serial *serial, uint64_t start, struct vmcp_buf *out,
+static int read_locked(const struct emu_serial *serial, uint64_t start, struct vmcp_buf *out,
                        uint64_t *ret_next, struct vmcp_error *err)
 {
+    auto_close int own = -1;
+    if (serial->fd < 0)
+        own = open(serial->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = serial->fd < 0 ? own : serial->fd;
+    if (fd < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, serial->path, "cannot open the serial port log: %m");
     uint64_t end = serial->base + serial->size;
     uint64_t from = start < serial->base ? serial->base : start;
     uint64_t most = out->max - out->len;
@@ -97,8 +126,7 @@ static int read_locked(struct emu_serial *serial, uint64_t start, struct vmcp_bu
         char chunk[16 * 1024];
         uint64_t want = end - from < sizeof(chunk) ? end - from : sizeof(chunk);
         want = want < most ? want : most;
-        ssize_t n =
-            TEMP_FAILURE_RETRY(pread(serial->fd, chunk, want, (off_t)(from - serial->base)));
+        ssize_t n = TEMP_FAILURE_RETRY(pread(fd, chunk, want, (off_t)(from - serial->base)));
         if (n < 0)
             return vmcp_fail(err, VMCP_E_FILE, "cannot read the serial port log: %m");
         if (n == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serial.h - a VM's serial port log: a file with a bounded size.
  *
- * Positions count every byte ever written since the log was opened, as those of
+ * Positions count every byte since the log was made, as those of
  * instances.getSerialPortOutput do; the file keeps at least the last EMU_SERIAL_KEEP of them.
  */
 #ifndef EMU_SERIAL_H
@@ -17,12 +17,18 @@ enum { EMU_SERIAL_KEEP = 1024 * 1024, EMU_SERIAL_MAX = 2 * EMU_SERIAL_KEEP };
 
 struct emu_serial;
 
-/* Open the log at `path`, made with mode 0600 or gone on with. */
-VMCP_MUST_CHECK int emu_serial_open(const char *path, struct emu_serial **ret,
-                                    struct vmcp_error *err);
+/* A log at `path`, at rest: no descriptor is open. */
+VMCP_MUST_CHECK int emu_serial_new(const char *path, struct emu_serial **ret,
+                                   struct vmcp_error *err);
 void emu_serial_free(struct emu_serial *serial);
 
-/* Append. What cannot be written (a full disk) is lost: a guest's output stops nothing. */
+/* Get ready for writing: the file is made, with mode 0600, or gone on with. And rest again; a log
+ * at rest can be read. */
+VMCP_MUST_CHECK int emu_serial_open(struct emu_serial *serial, struct vmcp_error *err);
+void emu_serial_rest(struct emu_serial *serial);
+
+/* Append. What cannot be written (a full disk, a log at rest) is lost: a guest's output stops
+ * nothing. */
 void emu_serial_write(struct emu_serial *serial, const char *data, size_t len);
 
 /* From position `start`, or from the oldest byte kept if that is later: at most EMU_SERIAL_KEEP

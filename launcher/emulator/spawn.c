@@ -19,7 +19,7 @@
 enum {
     RUN_TIMEOUT_MS = 10000,
     RUN_OUTPUT_MAX = 64 * 1024,
-    HIGH_FD = 512, /* above every number that a child asks for */
+    HIGH_FD = 64, /* above every number that a child asks for */
 };
 
 enum stage { ENTER_USER, ENTER_NET, BECOME_ROOT, MAKE_NET, DESCRIPTORS, ORPHANED, EXEC };

@@ -29,7 +29,7 @@ struct emu_spawn {
     const int *fds;          /* become 3, 4, ... in the child */
     size_t fd_count;         /* up to EMU_SPAWN_FDS_MAX */
     int userns;              /* a user namespace to become root of, or -1 */
-    int netns;               /* a network namespace to enter, or -1 */
+    int netns;               /* a network namespace to enter, as setns(2) takes it, or -1 */
     int death_signal;        /* sent when the thread that spawned ends; 0: none */
     bool new_netns;          /* make a network namespace for it, owned by `userns` */
     bool subreaper;          /* orphans below the child become its children */

@@ -14,6 +14,7 @@
 
 enum {
     KILL_TIMEOUT_S = 5,
+    PATH_BYTES_MAX = 4096,
     LAST_WORDS_MAX = 1024 * 1024, /* what is still read of a dead guest's output */
 };
 
@@ -84,6 +85,14 @@ int emu_vm_watch(struct emu_vm *vm, pid_t pid, int output, int lifeline, struct 
     return rc < 0 ? rc : also;
 }
 
+int emu_vm_pidfd(struct emu_vm *vm, struct vmcp_error *err)
+{
+    pthread_mutex_lock(&vm->room->lock); /* it is waited for under the lock: the number is ours */
+    int fd = vm->alive ? pidfd_open(vm->pid, 0) : -1;
+    pthread_mutex_unlock(&vm->room->lock);
+    return fd < 0 ? vmcp_fail(err, VMCP_E_INTERNAL, "the guest ended early") : fd;
+}
+
 bool emu_vm_zone(const struct emu_vm *vm, char *out, size_t size)
 {
     size_t name = strlen(vm->name);
@@ -133,6 +142,7 @@ static void power_off(struct emu_vm *vm)
         close(vm->init);
     vm->lifeline = vm->init = -1;
     room->driver->clean(vm);
+    emu_serial_rest(vm->serial);
     vm->dirty = false;
 }
 
@@ -203,12 +213,19 @@ static void unclaim(struct emu_vm *vm)
 
 static int open_serial(struct emu_vm *vm, struct vmcp_error *err)
 {
-    if (vm->serial)
-        return 0;
-    auto_buf struct vmcp_buf path = VMCP_BUF(4096);
-    vmcp_buf_addf(&path, "%s/%s-%" PRIu64 ".serial.log", vm->room->folder, vm->name, vm->id);
-    int rc = vmcp_buf_check(&path, "a serial port log's path", err);
-    return rc < 0 ? rc : emu_serial_open(path.data, &vm->serial, err);
+    int rc = 0;
+    if (!vm->serial) {
+        auto_buf struct vmcp_buf path = VMCP_BUF(PATH_BYTES_MAX);
+        struct emu_serial *serial = NULL;
+        vmcp_buf_addf(&path, "%s/%s-%" PRIu64 ".serial.log", vm->room->folder, vm->name, vm->id);
+        rc = vmcp_buf_check(&path, "a serial port log's path", err);
+        if (rc == 0)
+            rc = emu_serial_new(path.data, &serial, err);
+        pthread_mutex_lock(&vm->room->lock); /* others look for it there */
+        vm->serial = serial;
+        pthread_mutex_unlock(&vm->room->lock);
+    }
+    return rc < 0 ? rc : emu_serial_open(vm->serial, err);
 }
 
 int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec, struct vmcp_error *err)
