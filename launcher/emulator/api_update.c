@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* instances.setMetadata, setTags, setLabels. Each carries the fingerprint of what it replaces. */
+#include <string.h>
+
+#include "api.h"
+#include "call.h"
+#include "change.h"
+#include "fingerprint.h"
+#include "insert.h"
+#include "schema.h"
+
+/* The change is made against what the caller has seen, or not at all. A body without a fingerprint
+ * is refused too, but for the first write of labels and tags. */
+static int check_fingerprint(const json_t *body, const char *member, const json_t *current,
+                             struct emu_refusal *why)
+{
+    const json_t *given = json_object_get(body, member);
+    if (!given)
+        return emu_refuse(why, 400, "required", "Required field 'resource.%s' not specified",
+                          member);
+    if (!json_equal(given, current))
+        return emu_refuse(why, 412, "conditionNotMet",
+                          "Supplied fingerprint does not match current metadata fingerprint.");
+    return 0;
+}
+
+static int apply_metadata(const struct emu_call *call, struct emu_instance *instance,
+                          const json_t *body, struct emu_refusal *why)
+{
+    (void)call;
+    const json_t *old = json_object_get(instance->resource, "metadata");
+    json_t *made = NULL;
+    int rc = check_fingerprint(body, "fingerprint", json_object_get(old, "fingerprint"), why);
+    if (rc == 0)
+        rc = emu_insert_metadata(body, &made, why);
+    if (rc == 0)
+        json_object_set_new(instance->resource, "metadata", made);
+    return rc;
+}
+
+static int apply_tags(const struct emu_call *call, struct emu_instance *instance,
+                      const json_t *body, struct emu_refusal *why)
+{
+    (void)call;
+    const json_t *old = json_object_get(instance->resource, "tags");
+    json_t *made = NULL;
+    int rc = check_fingerprint(body, "fingerprint", json_object_get(old, "fingerprint"), why);
+    if (rc == 0)
+        rc = emu_insert_tags(body, &made, why);
+    if (rc == 0)
+        json_object_set_new(instance->resource, "tags", made);
+    return rc;
+}
+
+static int apply_labels(const struct emu_call *call, struct emu_instance *instance,
+                        const json_t *body, struct emu_refusal *why)
+{
+    (void)call;
+    json_t *resource = instance->resource, *labels = json_object_get(body, "labels");
+    int rc = check_fingerprint(body, "labelFingerprint",
+                               json_object_get(resource, "labelFingerprint"), why);
+    if (rc == 0)
+        rc = emu_insert_labels(labels, why);
+    if (rc < 0)
+        return rc;
+    json_object_set_new(resource, "labelFingerprint", emu_fingerprint(labels));
+    if (labels)
+        json_object_set(resource, "labels", labels);
+    else
+        json_object_del(resource, "labels");
+    return 0;
+}
+
+static int update(struct emu_call *call, const struct emu_field *fields, struct emu_change change,
+                  json_t **ret, struct emu_refusal *why)
+{
+    json_auto_t *body = NULL;
+    int rc = emu_schema_read(call->req, fields, &body, why);
+    change.body = body;
+    return rc < 0 ? rc : emu_change_run(call, &change, ret, why);
+}
+
+static int set_metadata(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+{
+    const struct emu_change change = {.type = "setMetadata", .apply = apply_metadata};
+    return update(call, emu_metadata_fields, change, ret, why);
+}
+
+static int set_tags(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+{
+    const struct emu_change change = {.type = "setTags", .apply = apply_tags};
+    return update(call, emu_tags_fields, change, ret, why);
+}
+
+static int set_labels(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+{
+    const struct emu_change change = {.type = "setLabels", .apply = apply_labels};
+    return update(call, emu_labels_fields, change, ret, why);
+}
+
+void emu_api_set_metadata(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    emu_call_run(app, req, reply,
+                 &(struct emu_method){.access = EMU_CHANGES,
+                                      .permission = "compute.instances.setMetadata",
+                                      .zonal = true,
+                                      .run = set_metadata});
+}
+
+void emu_api_set_tags(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    emu_call_run(app, req, reply,
+                 &(struct emu_method){.access = EMU_CHANGES,
+                                      .permission = "compute.instances.setTags",
+                                      .zonal = true,
+                                      .run = set_tags});
+}
+
+void emu_api_set_labels(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    emu_call_run(app, req, reply,
+                 &(struct emu_method){.access = EMU_CHANGES,
+                                      .permission = "compute.instances.setLabels",
+                                      .zonal = true,
+                                      .run = set_labels});
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cloud.h - one emulated cloud: the parts that request handlers share. */
+#ifndef EMU_CLOUD_H
+#define EMU_CLOUD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "accounts.h"
+#include "hosts.h"
+#include "http/server.h"
+#include "store.h"
+#include "tokens.h"
+#include "view.h"
+#include "vm.h"
+
+struct emu_reqlog;
+struct emu_worker;
+
+enum { EMU_NUMBER_LEN = 12 };
+
+struct emu_cloud {
+    /* Set before the servers start, never changed. */
+    const char *project;                     /* its id; borrowed */
+    char number[EMU_NUMBER_LEN + 1];         /* the project's number, always the same for an id */
+    const char *zone;                        /* the default zone; borrowed */
+    char default_account[EMU_EMAIL_MAX + 1]; /* NUMBER-compute@developer.gserviceaccount.com */
+    int operation_delay_ms;
+    struct emu_store *store;
+    struct emu_tokens *tokens;
+    struct emu_views *views;
+    struct emu_reqlog *log; /* NULL: none */
+    /* Set before `ready`, which handlers look at first. */
+    struct emu_hosts hosts; /* of the API and token endpoint */
+    struct http_server *metadata, *api;
+    struct emu_room *room;
+    struct emu_worker *worker;
+    atomic_bool ready;
+};
+
+/* Rebuild what the metadata server says for an instance, and wake who waits for a change. */
+void emu_cloud_refresh(struct emu_cloud *cloud, const struct emu_instance *instance);
+/* The instance is gone: forget its view. */
+void emu_cloud_forget(struct emu_cloud *cloud, const struct emu_instance *instance);
+
+/* True if `name` is this project: its id or its number. */
+bool emu_cloud_is_project(const struct emu_cloud *cloud, const char *name);
+
+/* Fill project, number and default account. */
+void emu_cloud_name(struct emu_cloud *cloud, const char *project);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* steps.h - what an operation does to its instance, in two steps. */
+#ifndef EMU_STEPS_H
+#define EMU_STEPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cloud.h"
+
+/* Carry the operation one step: from PENDING to RUNNING, or from RUNNING to DONE. *ret_done says
+ * that it is DONE, or that there is no such operation. Errors: those of the state. */
+VMCP_MUST_CHECK int emu_step(struct emu_cloud *cloud, uint64_t operation_id, bool *ret_done,
+                             struct vmcp_error *err);
+
+/* At the start: instances that were up in the last run lost their processes with it. They become
+ * TERMINATED, as after a host error with no automatic restart; who wants them starts them. With the
+ * driver `none` there was nothing to lose: they stay as they are. */
+VMCP_MUST_CHECK int emu_steps_recover(struct emu_cloud *cloud, struct vmcp_error *err);
+
+#endif

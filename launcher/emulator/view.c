@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct emu_views {
+    pthread_mutex_t lock;
+    struct emu_view *others;
+    struct emu_view *of_vm[EMU_SUBNET_SIZE]; /* by address */
+};
+
+int emu_views_new(struct emu_views **ret, struct vmcp_error *err)
+{
+    struct emu_views *views = calloc(1, sizeof(*views));
+    if (!views)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of VMs");
+    pthread_mutex_init(&views->lock, NULL);
+    *ret = views;
+    return 0;
+}
+
+/* With the lock held, or alone. */
+static void unref(struct emu_view *view)
+{
+    if (!view || --view->refs > 0)
+        return;
+    json_decref(view->tree);
+    free(view);
+}
+
+void emu_views_free(struct emu_views *views)
+{
+    if (!views)
+        return;
+    for (size_t i = 0; i < EMU_SUBNET_SIZE; i++)
+        unref(views->of_vm[i]);
+    unref(views->others);
+    pthread_mutex_destroy(&views->lock);
+    free(views);
+}
+
+/* Where the view of an address is kept; NULL for one that is no VM's. */
+static struct emu_view **place(struct emu_views *views, uint32_t ip)
+{
+    uint32_t offset = ip - EMU_SUBNET;
+    return offset < EMU_SUBNET_SIZE ? &views->of_vm[offset] : NULL;
+}
+
+int emu_views_put(struct emu_views *views, const struct emu_tree_project *project,
+                  const struct emu_instance *instance, bool is_default, struct vmcp_error *err)
+{
+    struct emu_view *view = calloc(1, sizeof(*view));
+    struct emu_view **at = is_default ? &views->others : place(views, instance->ip);
+    json_t *tree = emu_tree_make(project, instance);
+    if (!view || !tree || !at) {
+        free(view);
+        json_decref(tree);
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of a VM");
+    }
+    *view = (struct emu_view){.tree = tree, .refs = 1};
+    if (!is_default)
+        snprintf(view->name, sizeof(view->name), "%s", instance->name);
+    pthread_mutex_lock(&views->lock);
+    unref(*at);
+    *at = view;
+    pthread_mutex_unlock(&views->lock);
+    return 0;
+}
+
+void emu_views_drop(struct emu_views *views, uint32_t ip)
+{
+    struct emu_view **at = place(views, ip);
+    pthread_mutex_lock(&views->lock);
+    if (at) {
+        unref(*at);
+        *at = NULL;
+    }
+    pthread_mutex_unlock(&views->lock);
+}
+
+/* The IPv4 address of a peer in host byte order; 0 if it has none. */
+static uint32_t address_of(const struct sockaddr_storage *peer)
+{
+    if (peer->ss_family != AF_INET)
+        return 0;
+    struct sockaddr_in in;
+    memcpy(&in, peer, sizeof(in));
+    return ntohl(in.sin_addr.s_addr);
+}
+
+const struct emu_view *emu_views_get(struct emu_views *views, const struct sockaddr_storage *peer)
+{
+    pthread_mutex_lock(&views->lock);
+    struct emu_view **at = place(views, address_of(peer));
+    struct emu_view *view = at && *at ? *at : views->others;
+    if (view)
+        view->refs++;
+    pthread_mutex_unlock(&views->lock);
+    return view;
+}
+
+void emu_view_release(struct emu_views *views, const struct emu_view *view)
+{
+    pthread_mutex_lock(&views->lock);
+    unref((struct emu_view *)(uintptr_t)view);
+    pthread_mutex_unlock(&views->lock);
+}
