@@ -25,14 +25,16 @@
 #define VMCP_SERIAL_MAX        9007199254740991 /* 2^53-1: what every JSON reader can hold */
 
 /* keys */
-#define VMCP_KEY_FILE_MAX   (64 * 1024)
-#define VMCP_RSA_BITS_MIN   2048
-#define VMCP_RSA_BITS_MAX   8192
-#define VMCP_SIGNATURE_MAX  (VMCP_RSA_BITS_MAX / 8)
-#define VMCP_TRUST_FILE_MAX (256 * 1024)
-#define VMCP_TRUST_KEYS_MAX 64
-#define VMCP_SECRET_MIN     32 /* --secret FILE */
-#define VMCP_SECRET_MAX     4096
+#define VMCP_KEY_FILE_MAX      (64 * 1024)
+#define VMCP_RSA_BITS_MIN      2048
+#define VMCP_RSA_BITS_MAX      8192
+#define VMCP_SIGNATURE_MAX     (VMCP_RSA_BITS_MAX / 8)
+#define VMCP_TRUST_FILE_MAX    (256 * 1024)
+#define VMCP_TRUST_KEYS_MAX    64
+#define VMCP_KEYLIST_MAX       1000 /* domains of a version 1 key list */
+#define VMCP_KEYLIST_BYTES_MAX (4 * 1024 * 1024)
+#define VMCP_SECRET_MIN        32 /* --secret FILE */
+#define VMCP_SECRET_MAX        4096
 
 /* time */
 #define VMCP_TTL_DEFAULT  300
