@@ -121,9 +121,7 @@ class Demo:
 
     # 4
     def vm1_boots(self, name):
-        found = self.cloud.wait_for_serial(name, r"startup-script exit status (\d+)")
-        for line in self.cloud.serial(name).splitlines():
-            say(f"{name} │ {line[:150]}")
+        found = self.cloud.follow_serial(name, r"startup-script exit status (\d+)")
         if found.group(1) != "0":
             raise Failure(f"{name}'s startup script ended with {found.group(1)}")
         return self.cloud.instance("flask-app")
@@ -147,16 +145,16 @@ class Demo:
         host = address(vm2) if self.driver == "netns" else "127.0.0.1"
         return f"http://{host}:5000/"
 
-    def expect_no_token(self):
-        status = self.in_guest("flask-app", [
-            "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Metadata-Flavor: Google",
-            self.guest_metadata("flask-app") + "/instance/service-accounts/default/token"]).stdout
-        expect(status == "404", f"VM-2's metadata server gives no token: {status}")
+    def ask_metadata(self, name, path, *curl):
+        """What the metadata server answers inside a VM."""
+        host = "metadata.google.internal" if self.driver == "netns" else "$GCE_METADATA_HOST"
+        script = f'curl -s -H "Metadata-Flavor: Google" "$@" "http://{host}/computeMetadata/v1/{path}"'
+        return self.in_guest(name, ["sh", "-c", script, "sh", *curl]).stdout
 
-    def guest_metadata(self, name):
-        if self.driver == "netns":
-            return "http://metadata.google.internal/computeMetadata/v1"
-        return f"http://{lab.process_metadata_host(self.file('cloud'), name)}/computeMetadata/v1"
+    def expect_no_token(self):
+        status = self.ask_metadata("flask-app", "instance/service-accounts/default/token", "-o",
+                                   "/dev/null", "-w", "%{http_code}")
+        expect(status == "404", f"VM-2's metadata server gives no token: {status}")
 
     def in_guest(self, name, argv):
         pid = lab.guest_pid(name, self.driver)
@@ -178,9 +176,7 @@ class Demo:
         vm2 = self.vm1_boots("vm-1-key")
         status, page = get(self.application_url(vm2))
         expect(status == 200 and "It works" in page, f"VM-2 serves: {page.strip()}")
-        seen = self.in_guest("flask-app", [
-            "curl", "-s", "-H", "Metadata-Flavor: Google",
-            self.guest_metadata("flask-app") + "/?recursive=true"]).stdout
+        seen = self.ask_metadata("flask-app", "?recursive=true")
         expect("startup-script" in seen and "service-credentials" not in seen
                and "PRIVATE KEY" not in seen, "VM-2's whole metadata has no trace of the key")
 
@@ -281,8 +277,8 @@ def play(args, work, driver):
     except KeyboardInterrupt:
         print("\ndemo: interrupted; cleaning up", flush=True)
         code = code and 130
-    except Failure as e:
-        print(f"\ndemo: FAILED: {e}\nlogs: {work}", file=sys.stderr, flush=True)
+    except (Failure, OSError, ValueError, KeyError) as e:
+        print(f"\ndemo: FAILED: {type(e).__name__}: {e}\nlogs: {work}", file=sys.stderr, flush=True)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

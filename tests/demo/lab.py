@@ -71,7 +71,7 @@ def write_entrance(path, pid_file, as_root):
     """A script that runs a command inside, for people who look around from outside."""
     user = "" if as_root else " --user --preserve-credentials"
     with open(path, "w", encoding="ascii") as f:
-        f.write("#!/bin/sh\n# Run a command inside the laboratory: in-lab curl http://…\n"
+        f.write("#!/bin/sh\n# Run a command inside the laboratory: in-lab curl http://10.128.0.2/\n"
                 f'exec nsenter --target "$(cat {pid_file})"{user} --net --mount --pid '
                 '-- "$@"\n')
     os.chmod(path, 0o755)

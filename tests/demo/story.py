@@ -140,16 +140,21 @@ class Cloud:
         status, body = self.call("GET", f"instances/{name}/serialPort")
         return body.get("contents", "") if status == 200 else ""
 
-    def wait_for_serial(self, name, pattern, seconds=90):
-        text = ""
+    def follow_serial(self, name, pattern, seconds=90):
+        """Print the VM's serial port as it grows, until a line matches. Returns the match."""
+        seen = 0
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             text = self.serial(name)
-            found = re.search(pattern, text)
-            if found:
-                return found
-            time.sleep(0.1)
-        raise Failure(f"{name}'s serial port never said {pattern!r}:\n{text[-4000:]}")
+            lines = text[seen:text.rfind("\n") + 1]
+            seen += len(lines)
+            for line in lines.splitlines():
+                say(f"{name} │ {line[:150]}")
+                found = re.search(pattern, line)
+                if found:
+                    return found
+            time.sleep(0.05)
+        raise Failure(f"{name}'s serial port never said {pattern!r}")
 
 
 def address(instance):
