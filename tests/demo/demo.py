@@ -96,14 +96,15 @@ class Demo:
 
     def bootstrap(self, name, *more, port=None):
         """Insert VM-1 from the laptop."""
-        env = dict(os.environ, **self.cloud.env, XDG_STATE_HOME=self.folder("laptop-state"))
+        env = dict(os.environ, **self.cloud.env)
         done = self.programs.run(
             "vmcp-launch", "bootstrap", "--name", name,
             "--endpoint", f"http://{self.laptop}:{port or self.vmcpd_port}/vmcp", "--allow-http",
             "--domain", DOMAIN, "--machine", "flask-app",
             "--trust", self.file("ed25519.key.pub"), "--zone", self.cloud.zone,
             "--launcher-url", f"http://{self.laptop}:{self.web_port}/vmcp-launch",
-            "--launcher-sha256", self.launcher_sha256, "--json", *more, env=env)
+            "--launcher-sha256", self.launcher_sha256, "--json",
+            "--state-dir", self.folder("laptop-state"), *more, env=env)
         return json.loads(done.stdout)
 
     # 3

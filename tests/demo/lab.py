@@ -116,7 +116,16 @@ def environment(pid):
     return dict(row.split("=", 1) for row in rows)
 
 
+def namespaces(pid):
+    """Those that a VM does not share with us, as nsenter's options."""
+    kinds = {"user": "--user", "net": "--net", "mnt": "--mount", "pid": "--pid", "uts": "--uts",
+             "ipc": "--ipc"}
+    return [option for kind, option in kinds.items()
+            if os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")]
+
+
 def guest_command(pid, argv, driver):
     """The command line that runs argv in a VM, as if someone had logged in there."""
-    enter_it = ["nsenter", "--target", str(pid), "--all", "--"] if driver == "netns" else []
-    return [*enter_it, "env", "-i", *(f"{k}={v}" for k, v in environment(pid).items()), *argv]
+    enter_it = ["nsenter", "--target", str(pid), *namespaces(pid), "--"]
+    clean = ["env", "-i", *(f"{k}={v}" for k, v in environment(pid).items())]
+    return [*(enter_it if driver == "netns" else []), *clean, *argv]
