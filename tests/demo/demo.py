@@ -69,6 +69,8 @@ class Demo:
             ], r"ready[^\n]*\n(.*\n)*.*ready")
         done = self.programs.run("gce-emulator", "env", "--metadata", "127.0.0.1:18080", "--api",
                                  "127.0.0.1:18081", "--project", PROJECT)
+        with open(self.file("env"), "w", encoding="ascii") as f:
+            f.write(f"{done.stdout}export CLOUDSDK_CONFIG='{self.folder('gcloud')}'\n")
         env = {}
         for line in done.stdout.splitlines():
             key, _, value = line.removeprefix("export ").partition("=")
@@ -238,24 +240,21 @@ class Demo:
         self.step_proxy()
 
     def look_around(self):
-        prefix = self.file("in-lab") + " " if self.driver == "netns" else ""
-        vm2 = self.cloud.instance("flask-app")
-        env = " ".join(f"{k}={v}" for k, v in sorted(self.cloud.env.items()))
-        instances = f"{self.cloud.api}projects/{PROJECT}/zones/{self.cloud.zone}/instances"
+        enter = self.file("in-lab")
         print(f"""
-It is all still running. In another terminal:
+It is all still running. {enter} runs a command where it runs; in another
+terminal, after `alias in-lab={enter}`:
 
-the application   {prefix}curl {self.application_url(vm2)}
-the responder     {prefix}curl 'http://127.0.0.1:{self.vmcpd_port}/vmcp/flask-app?cvm_salt=abc&cvm_hostid=h1' -H 'Accept: application/jose'
-its keys          {prefix}curl http://127.0.0.1:{self.vmcpd_port}/.well-known/jwks.json
-a token           {prefix}curl -H 'Metadata-Flavor: Google' http://127.0.0.1:18080/computeMetadata/v1/instance/service-accounts/default/token
-the VMs           {prefix}curl -H "Authorization: Bearer TOKEN" {instances}
-with gcloud       {prefix}env {env} CLOUDSDK_CONFIG={self.file('gcloud')} gcloud compute instances list
-VM-1's console    {prefix}env {env} CLOUDSDK_CONFIG={self.file('gcloud')} gcloud compute instances get-serial-port-output vm-1-proxied
+the application   in-lab curl -s {self.application_url(self.cloud.instance('flask-app'))}
+the responder     in-lab curl -s 'http://127.0.0.1:{self.vmcpd_port}/vmcp/flask-app?cvm_salt=abc&cvm_hostid=h1' -H 'Accept: application/jose'
+its keys          in-lab curl -s http://127.0.0.1:{self.vmcpd_port}/.well-known/jwks.json
+a token           in-lab curl -s -H 'Metadata-Flavor: Google' http://127.0.0.1:18080/computeMetadata/v1/instance/service-accounts/default/token
+the VMs           in-lab gcloud compute instances list
+VM-1's console    in-lab gcloud compute instances get-serial-port-output vm-1-proxied
 request log       {self.file('requests.jsonl')}
 all logs          {self.work}
 
-Ctrl-C ends it and cleans up.""", flush=True)
+Ctrl-C here ends it and cleans up.""", flush=True)
         while True:
             time.sleep(3600)
 
@@ -289,17 +288,16 @@ def play(args, work, driver):
 
 def outside(args):
     """Make the scratch folder, enter the laboratory where there is one, and remove the folder."""
-    command = lab.unshare_command()
+    command = lab.unshare_command() if args.driver != "process" else None
     print("demo: " + lab.describe(command), flush=True)
     work = tempfile.mkdtemp(prefix="vmcp-demo-")
+    lab.write_entrance(os.path.join(work, "in-lab"), work, command is not None)
     if command is None:
         code = play(args, work, "process")
     else:
-        lab.write_entrance(os.path.join(work, "in-lab"), os.path.join(work, "pid"),
-                           os.geteuid() == 0)
         code = lab.enter(command, [sys.executable, *sys.argv, "--work", work],
                          os.path.join(work, "pid"))
-    if code == 0 or code == 130:
+    if code in (0, 130):
         shutil.rmtree(work, ignore_errors=True)
     return code
 
@@ -308,6 +306,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--bin", required=True)
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--driver", choices=["auto", "process"], default="auto",
+                        help="process: VMs as child processes, as where there are no namespaces")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if lab.is_inside() and args.work:

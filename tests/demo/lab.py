@@ -67,20 +67,20 @@ def set_up():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def write_entrance(path, pid_file, as_root):
-    """A script that runs a command inside, for people who look around from outside."""
-    user = "" if as_root else " --user --preserve-credentials"
+def write_entrance(path, work, enter_it):
+    """A script that runs a command where the cloud is, with the variables that point clients at it;
+    for people who look around from outside."""
+    user = "" if os.geteuid() == 0 else " --user --preserve-credentials"
+    nsenter = f'nsenter --target "$(cat {work}/pid)"{user} --net --mount --pid -- '
     with open(path, "w", encoding="ascii") as f:
-        f.write("#!/bin/sh\n# Run a command inside the laboratory: in-lab curl http://10.128.0.2/\n"
-                f'exec nsenter --target "$(cat {pid_file})"{user} --net --mount --pid '
-                '-- "$@"\n')
+        f.write("#!/bin/sh\n# Run a command where the cloud of this demo is.\n"
+                f"set -a\n. {work}/env\nexec {nsenter if enter_it else ''}\"$@\"\n")
     os.chmod(path, 0o755)
 
 
 def describe(command):
     if command is None:
-        return ("`unshare` gives no namespaces here, so there is no laboratory: VMs will be plain "
-                "child processes")
+        return "without a laboratory, for `unshare` gives none here: VMs are plain child processes"
     return "in a laboratory of its own (" + " ".join(command) + ")"
 
 
