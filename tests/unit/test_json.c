@@ -96,7 +96,7 @@ static void refuses_duplicate_keys(void **state)
     /* the second key is what is shown */
     refused("{\n  \"a\": 1,\n  \"a\": 2\n}", 23, "3:3");
     refused("{\"\\\\\":1, \"\\\\\":2}", 16, "1:10");
-    refused("{\"\\\"\":1,\"\\\"\":2}", 15, "1:8");
+    refused("{\"\\\"\":1,\"\\\"\":2}", 15, "1:9");
 }
 
 static void refuses_invalid_utf8_and_nul(void **state)
