@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "name.h"
 
+#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdint.h>
@@ -61,17 +62,20 @@ int vmcp_machine_name_check(const char *s, size_t len, struct vmcp_error *err)
     return 0;
 }
 
-/* An IPv6 address without brackets: colons and hex digits; what it means is the resolver's. */
+/* An IPv6 address in lower case, without brackets: `a:80` is none, but a host with a port. */
 static bool is_ipv6(const char *s, size_t len)
 {
-    bool colon = false;
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    if (len >= sizeof(text))
+        return false;
     for (size_t i = 0; i < len; i++) {
-        if (s[i] == ':')
-            colon = true;
-        else if (!is_digit(s[i]) && !(s[i] >= 'a' && s[i] <= 'f') && s[i] != '.')
+        if (!is_digit(s[i]) && !(s[i] >= 'a' && s[i] <= 'f') && s[i] != ':' && s[i] != '.')
             return false;
+        text[i] = s[i];
     }
-    return colon && len >= 2;
+    text[len] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 static bool is_host_name(const char *s, size_t len)
