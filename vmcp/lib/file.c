@@ -86,11 +86,16 @@ int vmcp_file_read_at(int dirfd, const char *name, struct vmcp_buf *b, struct vm
     if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return vmcp_fail_at(err, VMCP_E_FILE, name,
                             "a plain file name of the same folder is wanted");
-    auto_close int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+    /* Not blocking: a pipe without a writer would hold us here for ever. */
+    auto_close int fd =
+        openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
     if (fd < 0 && errno == ELOOP)
         return vmcp_fail_at(err, VMCP_E_FILE, name, "is a symbolic link; a plain file is wanted");
     if (fd < 0)
         return fail_errno(err, name, "cannot be opened");
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return vmcp_fail_at(err, VMCP_E_FILE, name, "is not a regular file");
     return read_open(fd, name, VMCP_FILE_PUBLIC, b, err);
 }
 

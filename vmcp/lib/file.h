@@ -22,7 +22,8 @@ enum vmcp_file_kind {
 VMCP_MUST_CHECK int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,
                                    struct vmcp_error *err);
 
-/* The same for a plain file name below the open folder `dirfd`; symbolic links are refused. */
+/* The same for a plain file name below the open folder `dirfd`; symbolic links, and
+ * whatever else is no regular file, are refused. */
 VMCP_MUST_CHECK int vmcp_file_read_at(int dirfd, const char *name, struct vmcp_buf *b,
                                       struct vmcp_error *err);
 
