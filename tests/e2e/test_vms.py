@@ -1,0 +1,536 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VMs that boot: what a guest is, what it can see, and that nothing of it outlives the emulator.
+
+Each emulator runs in a laboratory (network and mount namespaces) with a made-up machine around it:
+an /etc with keys in it, homes with files in them. Everything that no guest may see has MARK in its
+name, and everything that a guest leaves running has it in its command line, so both can be looked
+for. As root, all of it is done twice: as root, and as a user who enters the laboratory by
+`unshare -Urnm`.
+"""
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+BIN = Path(os.environ.get("VMCP_BIN", "build/release/bin")).resolve()
+EMULATOR = str(BIN / "gce-emulator")
+PROJECT = "demo-project"
+ZONE = "us-central1-a"
+METADATA, API = "127.0.0.1:18080", "127.0.0.1:18081"
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+# The machine around the emulator. Host files that only their modes would protect are readable to
+# all here, so that a guest that could reach them would show them.
+LABORATORY = r"""
+set -e
+work=$1 mark=$2
+ip link set lo up
+mkdir "$work/etc"
+cp -a /etc/. "$work/etc" 2>/dev/null || true
+cd "$work/etc"
+mkdir -p vmcp/keys ssh ssl/private
+for file in vmcp/keys ssh ssl/private; do echo "$mark" > "$file/$mark"; done
+echo "$mark" > "secret-$mark"; chmod 600 "secret-$mark"
+echo "public" > "public-file"; chmod 644 public-file
+rm -f shadow passwd
+echo "root:$mark:1::::::" > shadow
+chmod 644 shadow
+{ cat /etc/passwd; echo 'alice:x:1500:1500::/usr/local/src/alice:/bin/sh'; } > passwd
+mount --bind "$work/etc" /etc
+for folder in /home /root /usr/local/src /opt /srv; do mount -t tmpfs none "$folder"; done
+mkdir -p /home/bob /usr/local/src/alice
+for folder in /home/bob /root /usr/local/src/alice /opt /srv /tmp /var/tmp "$work"; do
+    echo "$mark" > "$folder/$mark"
+done
+mkdir "$work/out"
+echo "$mark-in-the-open" > /usr/local/src/in-the-open
+echo ready
+exec -a "$mark-laboratory" sleep infinity
+"""
+
+# What a guest says about itself: "=== NAME" and lines, to the serial port.
+FACTS = r"""#!/bin/bash
+say() { echo "=== $1"; }
+get() { curl -sS --max-time 5 -H 'Metadata-Flavor: Google' "http://$1/computeMetadata/v1/$2"; echo; }
+say by-address; get 169.254.169.254 instance/name
+say by-name; get metadata.google.internal instance/hostname
+say by-short-name; get metadata instance/id
+say hostname; hostname; hostname -f; cat /etc/hostname
+say address; ip -4 -o addr show dev eth0; ip route; cat /sys/class/net/eth0/mtu 2>/dev/null; ip -o link show dev eth0
+say dmi; cat /sys/class/dmi/id/product_name
+say id; id
+say writable
+for d in / /etc /usr /bin /sys /boot /opt /proc/sys/kernel; do
+    touch "$d/x-$$" 2>/dev/null && echo "$d"; done
+say private
+for d in /tmp /srv /var /root /home /run /var/tmp /var/lib /var/log; do
+    touch "$d/x-$$" && echo "$d"; done
+say kernel
+for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do
+    { printf x > "$f"; } 2>/dev/null && echo "$f"; done
+say marked
+find / -path /proc -prune -o -path '/usr/[!l]*' -prune -o -path /usr/lib -prune -o -name '*MARK*' -print
+grep -rl MARK /etc /usr/local /home /root /opt /srv /var 2>/dev/null
+cat /etc/shadow /proc/1/environ 2>/dev/null | tr '\0' '\n' | grep MARK
+say open; cat /etc/public-file; cat /usr/local/src/in-the-open
+say mounts; cat /proc/self/mountinfo
+say processes; for p in /proc/[0-9]*; do tr '\0' ' ' < "$p/cmdline"; echo; done
+say environment; env
+say descriptors; for f in /proc/1/fd/*; do readlink "$f"; done
+say capabilities; grep -E 'Cap(Eff|Prm)|NoNewPrivs' /proc/self/status
+say api; curl -sS --max-time 5 -o /dev/null -w '%{http_code}\n' "$CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"projects/demo-project/zones/us-central1-a/instances
+say end
+echo to-the-console > /dev/ttyS0
+mkdir -p /srv/www && hostname > /srv/www/index.html
+setsid python3 -m http.server --directory /srv/www 8000 &
+(setsid bash -c 'exec -a MARK-daemon sleep 1000' &)
+printf 'last words without a newline'
+exit 7
+"""
+
+DAEMON = """#!/bin/bash
+(setsid bash -c 'exec -a MARK-daemon sleep 1000' &)
+"""
+
+ASK = """#!/bin/sh
+for i in $(seq 50); do curl -s --max-time 2 http://10.128.0.OTHER:8000/ && exit 0; sleep 0.1; done
+exit 1
+"""
+
+
+def modes():
+    if os.geteuid() != 0:
+        return ["user"]
+    return ["root", "user"]
+
+
+class Laboratory:
+    """Namespaces with a made-up machine in them, and an emulator."""
+
+    def __init__(self, mode):
+        self.mode = mode
+        self.mark = "vmcp-marker-" + secrets.token_hex(6)
+        self.work = Path(tempfile.mkdtemp(prefix="vmcp-vms-"))
+        self.user = NOBODY if mode == "user" and os.geteuid() == 0 else []
+        if self.user:
+            os.chown(self.work, 65534, 65534)
+        flags = ["-nm"] if mode == "root" else ["-Urnm"]
+        self.log = open(self.work / "laboratory.log", "w+b")
+        self.process = subprocess.Popen(
+            [*self.user, "unshare", *flags, "bash", "-c", LABORATORY, "laboratory",
+             str(self.work), self.mark], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.emulator = None
+        wait(lambda: b"ready" in (self.work / "laboratory.log").read_bytes()
+             or self.process.poll() is not None, "the laboratory")
+        assert self.process.poll() is None, (self.work / "laboratory.log").read_text()
+
+    def command(self, argv):
+        namespaces = ["--net", "--mount"]
+        if self.mode == "user":
+            namespaces = ["--user", "--preserve-credentials", *namespaces]
+        return [*self.user, "nsenter", "--target", str(self.process.pid), *namespaces, "--", *argv]
+
+    def run(self, *argv, **more):
+        return subprocess.run(self.command(argv), capture_output=True, text=True, timeout=60,
+                              check=False, stdin=more.pop("stdin", subprocess.DEVNULL), **more)
+
+    def start(self, driver, *more, folder=None):
+        folder = folder or self.work / "out"
+        log = open(self.work / "emulator.log", "wb")
+        self.emulator = subprocess.Popen(
+            self.command([EMULATOR, "--metadata", METADATA, "--api", API, "--vm-driver", driver,
+                          "--project", PROJECT, "--folder", str(folder), *more]),
+            env=dict(os.environ, LEAK=self.mark), stdin=subprocess.DEVNULL, stdout=log,
+            stderr=subprocess.STDOUT)
+        wait(lambda: self.emulator.poll() is not None or "ready api" in self.emulator_log(),
+             "the emulator")
+        assert self.emulator.poll() is None, self.emulator_log()
+
+    def emulator_log(self):
+        return (self.work / "emulator.log").read_text(errors="replace")
+
+    def curl(self, url, *more):
+        done = self.run("curl", "-sS", "--max-time", "20", *more, url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def api(self, method, path, body=None):
+        token = json.loads(self.curl(
+            f"http://{METADATA}/computeMetadata/v1/instance/service-accounts/default/token",
+            "-H", "Metadata-Flavor: Google"))["access_token"]
+        more = []
+        if body is not None:
+            file = self.work / "body.json"
+            file.write_text(json.dumps(body))
+            file.chmod(0o644)
+            more = ["-H", "Content-Type: application/json", "--data-binary", f"@{file}"]
+        answer = json.loads(self.curl(
+            f"http://{API}/compute/v1/projects/{PROJECT}/zones/{ZONE}/{path}", "-X", method,
+            "-H", f"Authorization: Bearer {token}", *more))
+        assert "error" not in answer, answer
+        return answer
+
+    def do(self, method, path, body=None):
+        operation = self.api(method, path, body)
+        done = self.api("POST", f"operations/{operation['name']}/wait")
+        assert done["status"] == "DONE" and "error" not in done, done
+
+    def insert(self, name, script, wait_for=r"startup-script exit status (\d+)"):
+        items = []
+        if script is not None:
+            items = [{"key": "startup-script", "value": script.replace("MARK", self.mark)}]
+        self.do("POST", "instances", {
+            "name": name, "machineType": f"zones/{ZONE}/machineTypes/e2-small",
+            "disks": [{"boot": True, "initializeParams": {
+                "sourceImage": "projects/debian-cloud/global/images/family/debian-12"}}],
+            "networkInterfaces": [{"network": "global/networks/default"}],
+            "metadata": {"items": items}})
+        wait(lambda: re.search(wait_for, self.serial(name)), f"{name}'s {wait_for}")
+
+    def instance(self, name):
+        return self.api("GET", f"instances/{name}")
+
+    def address(self, name):
+        return self.instance(name)["networkInterfaces"][0]["networkIP"]
+
+    def serial(self, name):
+        return self.api("GET", f"instances/{name}/serialPort")["contents"]
+
+    def facts(self, name):
+        lines = re.findall(r"^startup-script: (.*)$", self.serial(name), re.M)
+        facts, at = {}, None
+        for line in lines:
+            if line.startswith("=== "):
+                at = facts.setdefault(line[4:], [])
+            elif at is not None:
+                at.append(line)
+        return facts
+
+    def daemons(self):
+        """What guests left running, as numbered on this machine."""
+        wanted = f"{self.mark}-daemon\0".encode()
+        return {pid for pid, _, line in processes() if line.startswith(wanted)}
+
+    def descendants(self):
+        """Everything that the emulator started and what that started."""
+        rows, found = list(processes()), {self.emulator.pid}
+        while more := {pid for pid, parent, _ in rows if parent in found} - found:
+            found |= more
+        return found - {self.emulator.pid}
+
+    def links(self):
+        """Interfaces of ours in the laboratory's network."""
+        return re.findall(r"^\d+: (gce\w+)", self.run("ip", "-o", "link").stdout, re.M)
+
+    def mounts(self):
+        return (Path("/proc") / str(self.process.pid) / "mountinfo").read_text()
+
+    def stop(self, sig=signal.SIGTERM):
+        """Stop the emulator; its exit code."""
+        self.emulator.send_signal(sig)
+        code = self.emulator.wait(timeout=30)
+        self.emulator = None
+        return code
+
+    def close(self):
+        if self.emulator:
+            self.emulator.kill()
+            self.emulator.wait()
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+        for folder in ("/tmp", "/var/tmp"):
+            (Path(folder) / self.mark).unlink(missing_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def wait(condition, what, seconds=30):
+    until = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < until, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+    return result
+
+
+def processes():
+    """(pid, parent, command line) of everything on this machine."""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                yield int(entry.name), int(parent), (entry / "cmdline").read_bytes()
+        except OSError:
+            pass
+
+
+def laboratory(mode):
+    flags = [] if mode == "root" else ["-Ur"]
+    if subprocess.run([*(NOBODY if mode == "user" and os.geteuid() == 0 else []), "unshare",
+                       *flags, "-nm", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"no namespaces for {mode} here: `unshare -Urnm true` fails")
+    if mode == "user" and os.geteuid() == 0 and subprocess.run(
+            [*NOBODY, "test", "-x", EMULATOR], check=False).returncode != 0:
+        pytest.skip(f"an ordinary user cannot reach {EMULATOR}")
+    return Laboratory(mode)
+
+
+@pytest.fixture(name="lab", params=modes())
+def lab_fixture(request):
+    lab = laboratory(request.param)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(name="cloud", params=modes(), scope="module")
+def cloud_fixture(request):
+    """An emulator with two guests that have told their facts."""
+    lab = laboratory(request.param)
+    try:
+        lab.start("netns", "--state", str(lab.work / "out" / f"{lab.mark}.db"))
+        lab.insert("vm-one", FACTS)
+        lab.insert("vm-two", FACTS)
+        yield lab
+    finally:
+        lab.close()
+
+
+def test_metadata_server_answers_for_this_vm(cloud):
+    for name in ("vm-one", "vm-two"):
+        facts = cloud.facts(name)
+        assert facts["by-address"] == [name]
+        assert facts["by-name"] == [f"{name}.{ZONE}.c.{PROJECT}.internal"]
+        assert facts["by-short-name"] == [cloud.instance(name)["id"]]
+
+
+def test_hostname_and_firmware(cloud):
+    facts = cloud.facts("vm-one")
+    assert facts["hostname"] == ["vm-one", f"vm-one.{ZONE}.c.{PROJECT}.internal", "vm-one"]
+    assert facts["dmi"] == ["Google Compute Engine"]
+
+
+def test_network_interface(cloud):
+    ip = cloud.address("vm-one")
+    text = "\n".join(cloud.facts("vm-one")["address"])
+    assert re.match(r"10\.128\.\d+\.\d+$", ip)
+    assert f"inet {ip}/20" in text
+    assert "default via 10.128.0.1" in text
+    assert "mtu 1460" in text
+    mac = "42:01:" + ":".join(f"{int(octet):02x}" for octet in ip.split("."))
+    assert f"link/ether {mac}" in text
+    assert cloud.address("vm-two") != ip
+
+
+def test_another_vm_is_reachable(cloud):
+    other = cloud.address("vm-one").rsplit(".", 1)[1]
+    cloud.insert("asker", ASK.replace("OTHER", other))
+    assert "startup-script: vm-one" in cloud.serial("asker")
+    cloud.do("DELETE", "instances/asker")
+
+
+def test_the_host_reaches_a_vm(cloud):
+    assert cloud.curl(f"http://{cloud.address('vm-two')}:8000/") == "vm-two\n"
+
+
+def test_only_private_folders_are_writable(cloud):
+    facts = cloud.facts("vm-one")
+    assert facts["writable"] == []
+    assert facts["private"] == ["/tmp", "/srv", "/var", "/root", "/home", "/run", "/var/tmp",
+                                "/var/lib", "/var/log"]
+    assert facts["kernel"] == []
+
+
+def test_nothing_of_the_host_is_visible_that_should_not_be(cloud):
+    facts = cloud.facts("vm-one")
+    # The look finds what is for all to see, in /usr, and nothing else.
+    assert facts["marked"] == ["/usr/local/src/in-the-open"]
+    assert facts["open"] == ["public", f"{cloud.mark}-in-the-open"]
+
+
+def test_only_usr_and_a_copy_of_etc_are_mounted_from_the_host(cloud):
+    points = {}
+    for line in cloud.facts("vm-one")["mounts"]:
+        fields = line.split()
+        points[fields[4]] = fields[fields.index("-") + 1]
+    from_disk = {p for p, kind in points.items()
+                 if kind not in ("tmpfs", "proc", "devpts", "sysfs", "devtmpfs")}
+    assert from_disk <= {p for p in points if p == "/usr" or p.startswith(("/usr/", "/lib"))}
+    assert points["/etc"] == "tmpfs"
+
+
+def test_no_host_process_is_visible(cloud):
+    text = "\n".join(cloud.facts("vm-one")["processes"])
+    assert "/run/gce-emulator/init" in text
+    assert cloud.mark not in text.replace(f"{cloud.mark}-daemon", "")
+    assert "nsenter" not in text and "--vm-driver" not in text
+
+
+def test_environment_is_that_of_gce_emulator_env(cloud):
+    inside = dict(line.split("=", 1) for line in cloud.facts("vm-one")["environment"])
+    assert not any(cloud.mark in value for value in inside.values())
+    done = cloud.run(EMULATOR, "env", "--metadata", METADATA, "--api", API, "--project", PROJECT)
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        key, value = re.match(r"export (\w+)='?([^']*)'?$", line).groups()
+        value = value.replace(METADATA, "169.254.169.254:80").replace(API, "169.254.169.252")
+        assert inside[key] == value, key
+
+
+def test_api_is_served_inside_the_guest(cloud):
+    assert cloud.facts("vm-one")["api"] == ["401"]
+
+
+def test_first_process_has_no_descriptor_of_the_emulator(cloud):
+    assert all(re.match(r"pipe:|/run/gce-emulator/init", name)
+               for name in cloud.facts("vm-one")["descriptors"])
+
+
+def test_guest_root_has_few_capabilities(cloud):
+    text = "\n".join(cloud.facts("vm-one")["capabilities"])
+    effective = int(re.search(r"CapEff:\s*(\w+)", text).group(1), 16)
+    for number, name in ((21, "SYS_ADMIN"), (12, "NET_ADMIN"), (13, "NET_RAW"), (19, "SYS_PTRACE"),
+                         (17, "SYS_RAWIO"), (27, "MKNOD"), (2, "DAC_READ_SEARCH")):
+        assert not effective & 1 << number, name
+    assert effective & 1 << 10, "NET_BIND_SERVICE"
+    assert re.search(r"NoNewPrivs:\s*1", text)
+
+
+def test_serial_port(cloud):
+    text = cloud.serial("vm-one")
+    assert "Found startup-script in metadata.\n" in text
+    assert "startup-script: last words without a newline\nstartup-script exit status 7\n" in text
+    assert "\nto-the-console\n" in text
+    [file] = (cloud.work / "out").glob("vm-one-*.serial.log")
+    assert file.read_text() == text
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_startup_script(cloud):
+    cloud.insert("idle", None, "No startup scripts to run")
+    assert cloud.instance("idle")["status"] == "RUNNING"
+    cloud.do("DELETE", "instances/idle")
+
+
+def test_delete_kills_everything(cloud):
+    before = cloud.daemons()
+    links = cloud.links()
+    cloud.insert("shortlived", DAEMON)
+    new = cloud.daemons() - before
+    assert len(new) == 1
+    assert len(cloud.links()) == len(links) + 1
+    cloud.do("DELETE", "instances/shortlived")
+    assert not new & cloud.daemons()
+    assert cloud.links() == links
+
+
+def test_sigterm_leaves_nothing(lab):
+    mounts, temporary = lab.mounts(), set(os.listdir("/tmp"))
+    lab.start("netns")
+    lab.insert("vm-one", FACTS)
+    lab.insert("vm-two", FACTS)
+    assert len(lab.links()) == 3
+    assert len(lab.daemons()) == 2
+    running = lab.descendants()
+    assert len(running) >= 6
+    assert lab.stop() == 0
+    assert not running & {pid for pid, _, _ in processes()}
+    assert not lab.daemons()
+    assert lab.links() == []
+    assert lab.mounts() == mounts
+    assert {n for n in set(os.listdir("/tmp")) - temporary if "gce" in n or "bwrap" in n} == set()
+    assert all(p.name.endswith(".serial.log") for p in (lab.work / "out").iterdir())
+
+
+def test_kill_leaves_nothing_and_the_next_start_cleans_the_network(lab):
+    mounts = lab.mounts()
+    lab.start("netns")
+    lab.insert("vm-one", FACTS)
+    running = lab.descendants()
+    assert lab.daemons()
+    lab.stop(signal.SIGKILL)
+    wait(lambda: not running & {pid for pid, _, _ in processes()}, "the guest's end", 5)
+    assert not lab.daemons()
+    assert lab.mounts() == mounts
+    lab.start("netns")
+    lab.insert("vm-two", FACTS)
+    assert lab.facts("vm-two")["by-address"] == ["vm-two"]
+    assert lab.stop() == 0
+    assert lab.links() == []
+
+
+def test_two_emulators_do_not_share_a_network(lab):
+    lab.start("netns")
+    other = lab.run("timeout", "10", EMULATOR, "--metadata", "127.0.0.1:18180", "--api",
+                    "127.0.0.1:18181", "--vm-driver", "netns", "--folder", str(lab.work / "out"))
+    assert other.returncode not in (0, 124)
+    assert "another gce-emulator" in other.stderr
+    assert lab.links() == ["gcebr0"]
+
+
+def test_routed_addresses_are_refused(lab):
+    """As on a real Compute Engine VM, where 10.128.0.0/20 is the network that it lives in."""
+    for command in ("link add ens4 type bridge", "addr add 10.128.0.5/32 dev ens4",
+                    "link set ens4 up", "route add 10.128.0.1 dev ens4"):
+        assert lab.run("ip", *command.split()).returncode == 0
+    done = lab.run("timeout", "10", EMULATOR, "--metadata", METADATA, "--api", API, "--vm-driver",
+                   "netns", "--folder", str(lab.work / "out"))
+    assert done.returncode not in (0, 124)
+    assert "10.128.0.0/20 is routed here already" in done.stderr
+    assert "unshare -Urnm" in done.stderr
+
+
+def test_process_driver(lab):
+    lab.start("process")
+    lab.insert("vm-one", DAEMON +
+               "curl -s -H 'Metadata-Flavor: Google' "
+               "http://$GCE_METADATA_HOST/computeMetadata/v1/instance/name; echo\n"
+               "env; touch $HOME/x $TMPDIR/y\nexit 5\n")
+    text = lab.serial("vm-one")
+    assert "startup-script: vm-one\n" in text
+    assert "startup-script exit status 5\n" in text
+    assert lab.mark not in text
+    assert re.search(r"GCE_METADATA_HOST=127\.0\.0\.1:\d+\n", text)
+    assert f"CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=http://{API}/compute/v1/\n" in text
+    home = Path(re.search(r"startup-script: HOME=(\S+)\n", text).group(1))
+    assert home.is_dir() and home.parent.stat().st_mode & 0o777 == 0o700
+    assert lab.daemons()
+    lab.do("DELETE", "instances/vm-one")
+    assert not lab.daemons()
+    assert not home.exists()
+    lab.insert("vm-two", DAEMON)
+    assert lab.daemons()
+    lab.stop(signal.SIGKILL)
+    wait(lambda: not lab.daemons(), "the guest's end", 5)
+    wait(lambda: all(p.name.endswith(".serial.log") for p in (lab.work / "out").iterdir()),
+         "the guest's folder to go", 5)
+
+
+def test_auto_says_why_it_falls_back():
+    """Outside of a laboratory, as an ordinary user, there is no right to make networks."""
+    user = NOBODY if os.geteuid() == 0 else []
+    if user and subprocess.run([*user, "test", "-x", EMULATOR], check=False).returncode != 0:
+        pytest.skip(f"an ordinary user cannot reach {EMULATOR}")
+    with tempfile.TemporaryDirectory() as work:
+        if user:
+            os.chown(work, 65534, 65534)
+        log = Path(work) / "log"
+        with open(log, "wb") as out:
+            emulator = subprocess.Popen(
+                [*user, EMULATOR, "--metadata", "127.0.0.1:0", "--api", "127.0.0.1:0",
+                 "--vm-driver", "auto", "--folder", work], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out)
+        try:
+            wait(lambda: "ready api" in log.read_text() or emulator.poll() is not None, "ready")
+            text = log.read_text()
+            assert emulator.poll() is None, text
+            assert "process" in text and "unshare -Urnm" in text
+        finally:
+            emulator.terminate()
+            assert emulator.wait(timeout=10) == 0
