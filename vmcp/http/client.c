@@ -149,6 +149,8 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, response);
+    if (ex->send_once)
+        curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     if (ex->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
     if (ex->bearer) {

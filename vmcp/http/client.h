@@ -38,6 +38,9 @@ struct http_exchange {
     int connect_timeout_ms;     /* 0: 10 s */
     int total_timeout_ms;       /* 0: 30 s */
     int stall_timeout_s;        /* no byte for so long is a time-out; 0: 15 s */
+    /* On a connection of its own: on a kept one that turns out to be dead libcurl sends a request
+     * a second time by itself, and nobody would know that the first may have arrived. */
+    bool send_once;
 };
 
 struct http_response {
