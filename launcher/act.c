@@ -116,10 +116,11 @@ static int bring_up(struct launch_run *run, struct launch_job *job, const char *
         int rc = find_status(job->instance, &i, err);
         if (rc < 0)
             return rc;
-        if (strcmp(last, statuses[i].status) != 0)
+        bool running = strcmp(statuses[i].status, "RUNNING") == 0;
+        if (!running && strcmp(last, statuses[i].status) != 0)
             launch_say(run->report, "%s is %s", job->plan.name, statuses[i].status);
         snprintf(last, sizeof(last), "%s", statuses[i].status);
-        if (strcmp(last, "RUNNING") == 0)
+        if (running)
             break;
         if (uptime() >= end)
             return vmcp_fail_at(err, VMCP_E_TIMEOUT, job->plan.name,

@@ -67,22 +67,21 @@ static bool can_succeed_later(const struct launch_reply *reply)
            (reply->status == 403 && strcmp(reply->reason, "rateLimitExceeded") == 0);
 }
 
-/* Sleep before try `n` (from 1): doubled each time, between half and all of it. False if that
- * would go past the deadline. */
-static bool pause_before(int n, int after, time_t deadline)
+/* How long to sleep before try `n` (from 1): doubled each time, between half and all of it, unless
+ * the server says how long. */
+static long long pause_ms(int n, int after)
 {
     uint8_t random = 128;
     int whole = n > 5 ? PAUSE_MAX : 1 << (n - 1);
     (void)!RAND_bytes(&random, 1);
-    long long ms = whole * 500LL + whole * 500LL * random / 255;
-    if (after > 0)
-        ms = after * 1000LL;
+    return after > 0 ? after * 1000LL : whole * 500LL + whole * 500LL * random / 255;
+}
+
+static time_t uptime(void)
+{
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec + ms / 1000 > deadline)
-        return false;
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-    return true;
+    return now.tv_sec;
 }
 
 static void reset(struct launch_reply *reply)
@@ -92,14 +91,27 @@ static void reset(struct launch_reply *reply)
     reply->repeated = repeated;
 }
 
+/* Sleep before the next try; false where the call's time is over. */
+static bool wait_for_next(const struct launch_compute *c, int n, int after, time_t start,
+                          const char *why)
+{
+    long long ms = pause_ms(n, after);
+    if (uptime() + ms / 1000 > start + c->patience)
+        return false;
+    launch_say(c->report, "the Compute API %s; trying again in %lld.%lld s", why, ms / 1000,
+               ms % 1000 / 100);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+    return true;
+}
+
 /* All tries of one call. */
 static int persist(const struct launch_compute *c, struct http_exchange *exchange,
                    struct launch_reply *reply, struct vmcp_error *err)
 {
-    struct timespec start;
+    time_t start = uptime();
     bool fresh = false, refreshed = false;
-    clock_gettime(CLOCK_MONOTONIC, &start);
     for (int n = 1;; n++) {
+        char why[300];
         int after = -1;
         reset(reply);
         int rc = launch_token_get(c->token, fresh, &exchange->bearer, err);
@@ -115,14 +127,13 @@ static int persist(const struct launch_compute *c, struct http_exchange *exchang
             return 0;
         if (rc < 0 && rc != -VMCP_E_NETWORK && rc != -VMCP_E_TIMEOUT)
             return rc;
-        if (rc == 0)
-            launch_say(c->report, "the Compute API answers %ld %s; trying again", reply->status,
-                       reply->message);
-        else
-            launch_say(c->report, "the Compute API: %s; trying again", err->text);
         /* A 5xx may come from in front of a server that did the work. */
         reply->repeated |= rc == 0 && reply->status >= 500;
-        if (!pause_before(n, after, start.tv_sec + c->patience))
+        if (rc < 0)
+            snprintf(why, sizeof(why), "does not answer: %s", err->text);
+        else
+            snprintf(why, sizeof(why), "answers %ld %s", reply->status, reply->message);
+        if (!wait_for_next(c, n, after, start, why))
             return rc < 0 ? vmcp_fail_at(err, VMCP_E_NETWORK, c->base, "%s", err->text) : 0;
     }
 }
@@ -145,6 +156,7 @@ int launch_compute_call(const struct launch_compute *compute, const char *method
                                      .body = body,
                                      .body_len = body_len,
                                      .max_body = ANSWER_MAX,
+                                     .send_once = body,
                                      .total_timeout_ms = (timeout ? timeout : 60) * 1000,
                                      .stall_timeout_s = timeout};
     return persist(compute, &exchange, ret, err);

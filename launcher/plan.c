@@ -47,7 +47,7 @@ static int zonal_type(json_t *object, const char *member, const char *collection
                       const struct launch_plan *plan, const char *project, struct vmcp_error *err)
 {
     const char *value = json_string_value(json_object_get(object, member));
-    char path[LAUNCH_PATH_MAX], own[LAUNCH_PATH_MAX], clean[100];
+    char path[LAUNCH_PATH_MAX], own[2 * LAUNCH_PATH_MAX], clean[100];
     if (!value)
         return 0;
     const char *rest = launch_resource_path(value);

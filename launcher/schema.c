@@ -87,7 +87,7 @@ static int check_field(const json_t *value, const char *type, const char *where,
         return wrong(where, "an array", err);
     for (size_t i = 0; i < json_array_size(value); i++) {
         char below[WHERE_MAX];
-        snprintf(below, sizeof(below), "%s[%zu]", where, i);
+        snprintf(below, sizeof(below), "%.200s[%zu]", where, i);
         int rc = check_one(json_array_get(value, i), type + 2, below, err);
         if (rc < 0)
             return rc;
@@ -124,7 +124,7 @@ static int check_member(const struct launch_field *fields, const char *key, cons
         if (strcmp(f->name, key) != 0)
             continue;
         char below[WHERE_MAX];
-        snprintf(below, sizeof(below), "%s%s%s", where, *where ? "." : "", key);
+        snprintf(below, sizeof(below), "%.180s%s%.64s", where, *where ? "." : "", key);
         return check_field(value, f->type, below, err);
     }
     return unknown(fields, key, where, err);

@@ -32,17 +32,17 @@ static int none(const struct launch_settings *s, const char *domain, struct vmcp
 static int fill(const struct launch_settings *s, const char *domain, struct vmcp_trust *trust,
                 const char **ret_source, char **ret_path, struct vmcp_error *err)
 {
-    *ret_source = "the command line";
+    *ret_source = "the keys of the command line";
     if (s->trust.count || s->thumbprints.count)
         return from_flags(s, trust, err);
-    *ret_source = "VMCP_TRUST";
+    *ret_source = "the keys of VMCP_TRUST";
     if (s->trust_env)
         return vmcp_trust_add_file(trust, s->trust_env, err);
     *ret_source = NULL;
     int rc = vmcp_trust_add_dir(trust, VMCP_TRUST_DIR, ret_path, err);
     if (rc < 0 || *ret_path)
         return rc;
-    *ret_source = "the metadata attribute vmcp-trust";
+    *ret_source = "the keys of the metadata attribute vmcp-trust";
     if (s->trust_attribute && !s->require_local_trust)
         return vmcp_trust_add(trust, "the metadata attribute vmcp-trust", s->trust_attribute,
                               strlen(s->trust_attribute), err);

@@ -1,0 +1,976 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vmcp-launch against a scripted world: what it makes, what it refuses, what it survives."""
+import base64
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import uuid
+
+import pytest
+from jwcrypto import jwk, jws
+
+from launch_world import (DOMAIN, PROJECT, ROOT, SCRIPT, ZONE, World, api_error, b64, items,
+                          session)
+
+SCHEMA = ROOT.parent / "shared/reference/compute-v1-subset.json"
+
+
+@pytest.fixture
+def world(tmp_path):
+    w = World(tmp_path)
+    yield w
+    w.close()
+
+
+# --- what is made
+
+def check_schema(schemas, schema, value, where="body"):
+    """A strict validator for the discovery document's schemas: no unknown member anywhere."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"]]
+    kind = schema["type"]
+    if kind == "object" and "additionalProperties" in schema:
+        for k, v in value.items():
+            check_schema(schemas, schema["additionalProperties"], v, f"{where}.{k}")
+    elif kind == "object":
+        assert isinstance(value, dict), where
+        for k, v in value.items():
+            assert k in schema["properties"], f"{where}.{k}"
+            check_schema(schemas, schema["properties"][k], v, f"{where}.{k}")
+    elif kind == "array":
+        assert isinstance(value, list), where
+        for i, v in enumerate(value):
+            check_schema(schemas, schema["items"], v, f"{where}[{i}]")
+    else:
+        python = {"string": str, "boolean": bool, "integer": int, "number": float}[kind]
+        assert type(value) is python, where
+        assert "enum" not in schema or value in schema["enum"], where
+
+
+def test_insert_body(world):
+    report = world.launch()
+    body = world.compute.body()
+    metadata = items(body)
+    assert body["name"] == "flask-app"
+    assert body["machineType"] == f"zones/{ZONE}/machineTypes/e2-custom-2-2048"
+    disk = body["disks"][0]["initializeParams"]
+    assert disk == {"diskSizeGb": "10",
+                    "sourceImage": "projects/debian-cloud/global/images/debian-12-bookworm-v20240110"}
+    assert "serviceAccounts" not in body
+    assert "accessConfigs" not in body["networkInterfaces"][0]
+    assert body["shieldedInstanceConfig"]["enableSecureBoot"] is True
+    assert body["tags"] == {"items": ["vmcp-api-5000"]}
+    assert body["labels"] == {"vmcp-domain": "127_0_0_1", "vmcp-machine": "flask-app",
+                              "vmcp-by": "vm-1"}
+    assert metadata["startup-script"] == SCRIPT
+    assert metadata["block-project-ssh-keys"] == "TRUE"
+    assert (metadata["vmcp-domain"], metadata["vmcp-machine"]) == (DOMAIN, "flask-app")
+    assert (metadata["vmcp-serial"], metadata["vmcp-name"]) == ("7", "flask-app")
+    assert "a-secret-of-flask-app" not in json.dumps(body)
+    salt = bytes.fromhex(metadata["vmcp-session"].split("$")[1])
+    assert metadata["vmcp-session"] == session(DOMAIN, "flask-app", "a-secret-of-flask-app", salt)
+    made = report["instances"][0]
+    assert (made["outcome"], made["status"], made["internalIp"]) == (
+        "created", "RUNNING", "10.128.0.2")
+
+
+def test_insert_request(world):
+    world.launch()
+    insert, = world.compute.inserts()
+    assert uuid.UUID(insert["query"]["requestId"]).version == 4
+    assert insert["headers"]["Authorization"] == "Bearer ya29.metadata"
+    assert insert["headers"]["Content-Type"] == "application/json"
+    assert not world.intents()
+    assert [v["id"] for v in world.saved()["vms"]] == ["4000000000"]
+
+
+def test_each_question_has_its_own_salt(world):
+    world.launch()
+    world.launch()
+    questions = [r["query"] for r in world.responder.server.log]
+    assert len({q["cvm_salt"] for q in questions}) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9-]{64}", q["cvm_salt"]) for q in questions)
+    assert len({q["cvm_hostid"] for q in questions}) == 1
+    assert re.fullmatch(r"[0-9a-f]{64}", questions[0]["cvm_hostid"])
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="the discovery document is not beside the tree")
+def test_body_follows_googles_schema(world):
+    world.responder.machine["flags"] = 1 | 16 | 128
+    world.responder.gce = {
+        "machineType": "e2-small", "labels": {"role": "web"}, "scheduling": {"preemptible": True},
+        "disks": [{"initializeParams": {"diskType": "pd-ssd"}},
+                  {"initializeParams": {"diskSizeGb": "20"}}],
+        "metadata": {"enable-oslogin": "TRUE"}, "tags": {"items": ["web"]}}
+    world.launch()
+    document = json.loads(SCHEMA.read_text())
+    check_schema(document["schemas"], {"$ref": "Instance"}, world.compute.body())
+
+
+@pytest.mark.parametrize("cpus,memory,shape", [
+    (1, 512, "e2-custom-2-1024"), (2, 2048, "e2-custom-2-2048"), (3, 3000, "e2-custom-4-3072"),
+    (2, 20000, "e2-custom-4-20224"), (1, 256, "e2-custom-2-1024"),
+])
+def test_smallest_shape(world, cpus, memory, shape):
+    world.responder.machine.update(cpus=cpus, memory=memory)
+    world.launch()
+    assert world.compute.body()["machineType"].endswith("/" + shape)
+
+
+@pytest.mark.parametrize("disk,image,size", [
+    (1024, "10", "10"), (10241, "10", "11"), (20480, "10", "20"), (1024, "50", "50")])
+def test_disk_size(world, disk, image, size):
+    world.responder.machine["disk"] = disk
+    world.compute.image["diskSizeGb"] = image
+    world.launch()
+    assert world.compute.body()["disks"][0]["initializeParams"]["diskSizeGb"] == size
+
+
+def test_merge(world):
+    world.responder.gce = {
+        "machineType": "e2-small", "shieldedInstanceConfig": {"enableSecureBoot": False},
+        "labels": {"role": "web", "vmcp-by": None},
+        "metadata": {"items": [{"key": "enable-oslogin", "value": "TRUE"}]},
+        "tags": {"items": ["web", "vmcp-api-5000"]},
+        "disks": [{"initializeParams": {"diskType": "pd-ssd"}}, {"type": "SCRATCH"}]}
+    world.launch()
+    body = world.compute.body()
+    assert body["machineType"] == f"zones/{ZONE}/machineTypes/e2-small"
+    assert body["shieldedInstanceConfig"] == {"enableSecureBoot": False, "enableVtpm": True,
+                                              "enableIntegrityMonitoring": True}
+    assert body["labels"] == {"vmcp-domain": "127_0_0_1", "vmcp-machine": "flask-app",
+                              "role": "web"}
+    assert body["tags"]["items"] == ["vmcp-api-5000", "web"]
+    assert items(body)["enable-oslogin"] == "TRUE" and "vmcp-session" in items(body)
+    assert len(body["disks"]) == 2
+    params = body["disks"][0]["initializeParams"]
+    assert params["diskType"] == f"zones/{ZONE}/diskTypes/pd-ssd"
+    assert params["sourceImage"].endswith("v20240110") and params["diskSizeGb"] == "10"
+
+
+@pytest.mark.parametrize("gce", [
+    {"name": "other"}, {"zone": "z"}, {"metadata": {"vmcp-session": "x"}},
+    {"metadata": {"vmcp-domain": None}}, {"metadata": None}, {"metadata": {"k": 1}},
+    {"metadata": {"startup-script": "#!/bin/sh"}}, {"metadata": {"bad key": "x"}},
+    {"metadata": {"big": "x" * 262145}}, {"disks": []}, {"tags": ["web"]},
+    {"service_accounts": [{"email": "a@b.c"}]}, {"serviceaccounts": []}, {"machineType": 2},
+    {"machineType": "zones/other-zone1-a/machineTypes/e2-small"}, {"canIpForward": "yes"},
+    {"disks": [{"initializeParams": {"diskSizeGb": 20}}]}, {"scheduling": {"nonsense": True}},
+    {"id": "7"}, {"labels": {"a": 1}},
+])
+def test_plan_invalid(world, gce):
+    world.responder.gce = gce
+    world.refused("plan-invalid", 3)
+
+
+@pytest.mark.parametrize("name,made", [("Flask_App", "flask-app"), ("web.1", "web-1")])
+def test_name_becomes_a_label(world, name, made):
+    world.responder.machine["name"] = name
+    world.launch()
+    assert world.compute.body()["name"] == made
+    assert items(world.compute.body())["vmcp-name"] == name
+
+
+@pytest.mark.parametrize("name", ["1web", "web-", "a" * 64, "-a", "é"])
+def test_name_is_never_cut(world, name):
+    world.responder.machine["name"] = name
+    world.refused("plan-invalid", 3)
+
+
+def test_name_suffix(world):
+    world.launch("--name-suffix", "b")
+    assert world.compute.body()["name"] == "flask-app-b"
+    world.responder.machine["name"] = "a" * 62
+    world.refused("plan-invalid", 3, "--name-suffix", "b", writes=len(world.compute.writes()))
+
+
+def test_count(world):
+    world.responder.count = 3
+    report = world.launch()
+    assert [i["name"] for i in report["instances"]] == [
+        "flask-app-1", "flask-app-2", "flask-app-3"]
+    assert len(world.compute.inserts()) == 3
+
+
+def test_user_data_without_hash_bang(world):
+    world.responder.machine["userData"] = "[amiconfig]\nplugins=cernvm\n"
+    report = world.launch()
+    assert "user-data" in items(world.compute.body())
+    assert "startup-script" not in items(world.compute.body())
+    assert any("cloud-init" in w for w in report["warnings"])
+
+
+def test_what_means_nothing_is_warned_about(world):
+    world.responder.machine.update(flags=1 | 4 | 64, executionCap=50, canOverride="x")
+    warnings = " ".join(world.launch()["warnings"])
+    for word in ("guest additions", "second network card", "executionCap", "canOverride"):
+        assert word in warnings
+
+
+def test_disk_url(world):
+    world.responder.machine.update(
+        diskURL=f"projects/{PROJECT}/global/images/mine", diskChecksum="0" * 64)
+    world.launch()
+    assert world.compute.requests("GET", rf"projects/{PROJECT}/global/images/mine$")
+
+
+@pytest.mark.parametrize("url", ["http://example.org/disk.img", "family/debian-12",
+                                 "projects/debian-cloud/global/images/../x"])
+def test_disk_url_elsewhere(world, url):
+    world.responder.machine.update(diskURL=url, diskChecksum="0" * 64)
+    world.refused("plan-invalid", 3)
+
+
+# --- what is refused
+
+def change_payload(token):
+    header, payload, signature = token.split(".")
+    text = base64.urlsafe_b64decode(payload + "==").replace(b"hello", b"hallo")
+    return ".".join([header, b64(text), signature])
+
+
+def alg_none(token):
+    return b64(b'{"alg":"none","typ":"vmcp+jwt"}') + "." + token.split(".")[1] + ".AAAA"
+
+
+REFUSALS = {
+    "signature-invalid": lambda r: setattr(r, "edit_token", change_payload),
+    "alg-refused": lambda r: setattr(r, "edit_token", alg_none),
+    "salt-mismatch": lambda r: setattr(r, "edit_claims", lambda c: c.update(nonce="0" * 64)),
+    "machine-mismatch": lambda r: setattr(r, "edit_claims", lambda c: c.update(sub="other")),
+    "domain-mismatch": lambda r: setattr(r, "domain", "cfg.example.net"),
+    "hostid-mismatch": lambda r: setattr(r, "edit_claims", lambda c: c.update(aud="0" * 64)),
+    "expired": lambda r: setattr(r, "edit_claims", lambda c: c.update(
+        iat=c["iat"] - 1000, exp=c["exp"] - 1000)),
+    "not-yet-valid": lambda r: setattr(r, "edit_claims", lambda c: c.update(
+        iat=c["iat"] + 1000, exp=c["exp"] + 1000)),
+    "lifetime-invalid": lambda r: setattr(r, "edit_claims", lambda c: c.update(
+        exp=c["exp"] + 4000)),
+    "typ-wrong": lambda r: setattr(r, "edit_header", lambda h: h.update(typ="JWT")),
+    "header-refused": lambda r: setattr(r, "edit_header", lambda h: h.update(
+        x5u="http://example.org/")),
+    "key-untrusted": lambda r: setattr(r, "key", jwk.JWK.generate(kty="OKP", crv="Ed25519")),
+    "machine-invalid": lambda r: r.machine.update(cpus="two"),
+}
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_bad_answer_is_refused(world, code):
+    REFUSALS[code](world.responder)
+    done = world.refused(code, 1)
+    assert not world.compute.server.log
+    assert "a-secret-of-flask-app" not in done.stdout + done.stderr
+    assert not world.metadata.server.log or all(
+        "token" not in r["path"] for r in world.metadata.server.log)
+
+
+def test_an_old_answer_replayed(world):
+    kept = []
+    world.responder.edit_token = lambda token: kept.append(token) or token
+    world.launch("--dry-run")
+    world.responder.edit_token = lambda token: kept[0]
+    world.refused("salt-mismatch", 1)
+
+
+def test_answer_of_another_type(world):
+    world.responder.content_type = "application/json"
+    world.refused("content-type", 4)
+
+
+def test_answer_over_the_limit(world):
+    world.responder.edit_token = lambda token: "a" * (1024 * 1024 + 1)
+    world.refused("answer-too-large", 1)
+
+
+def test_redirect_is_not_followed(world):
+    world.responder.fail = lambda: (302, "text/html", "", {"Location": world.responder.url})
+    world.refused("redirect-refused", 4)
+    assert len(world.responder.server.log) == 1
+
+
+def test_responder_says_no(world):
+    world.responder.fail = lambda: (404, "application/problem+json",
+                                    {"code": "machine-unknown", "detail": "nothing"})
+    done = world.refused("responder-error", 4)
+    assert "machine-unknown" in done.report["detail"]
+
+
+def test_responder_comes_back(world):
+    answers = [(503, "text/plain", "wait")]
+    world.responder.fail = lambda: answers.pop() if answers else None
+    world.launch()
+    salts = [r["query"]["cvm_salt"] for r in world.responder.server.log]
+    assert len(set(salts)) == 2
+
+
+def test_dead_responder_ends_in_time(world):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{s.getsockname()[1]}/vmcp"
+        start = time.monotonic()
+        done = world.run("--endpoint", url, "--machine", "flask-app", "--trust", str(world.trust),
+                         "--boot-timeout", "2", base=False)
+    assert (done.returncode, done.report["code"]) == (4, "network")
+    assert time.monotonic() - start < 10
+
+
+def test_plain_http_beyond_loopback(world):
+    world.refused("plain-http", 2, "--endpoint", "http://192.0.2.1/vmcp", "--machine", "flask-app",
+                  "--trust", str(world.trust), base=False)
+
+
+def test_nothing_to_trust(world):
+    world.refused("trust-invalid", 3, "--endpoint", world.responder.url, "--domain",
+                  "nobody.example", "--machine", "flask-app", base=False)
+
+
+def test_trust_is_not_united(world):
+    """The flag's key is the whole trust, though the metadata has the right one."""
+    other = jwk.JWK.generate(kty="OKP", crv="Ed25519").export_to_pem().decode()
+    world.metadata.attributes = {"vmcp-trust": world.responder.pem()}
+    world.refused("key-untrusted", 1, "--endpoint", world.responder.url, "--machine", "flask-app",
+                  "--trust", str(world.write("other.pem", other)), base=False)
+
+
+def test_require_local_trust(world):
+    world.metadata.attributes = {"vmcp-trust": world.responder.pem()}
+    args = ["--endpoint", world.responder.url, "--machine", "flask-app"]
+    world.refused("trust-invalid", 3, *args, "--require-local-trust", base=False)
+    world.launch(*args, base=False)
+
+
+def test_version_1_is_never_fallen_back_to(world):
+    world.responder.content_type = "application/json"
+    world.metadata.attributes = {"vmcp-format": "v1"}
+    world.refused("content-type", 4)
+    assert world.responder.server.log[-1]["headers"]["Accept"] == "application/jose"
+
+
+# --- settings
+
+def test_everything_from_attributes(world):
+    world.metadata.attributes = {
+        "vmcp-endpoint": world.responder.url, "vmcp-machine": "flask-app",
+        "vmcp-trust": world.responder.pem(), "vmcp-min-serial": "7",
+        "vmcp-allow-external-ip": "TRUE", "vmcp-domain": DOMAIN}
+    world.responder.gce = {"networkInterfaces": [
+        {"network": "global/networks/default", "accessConfigs": [{"type": "ONE_TO_ONE_NAT"}]}]}
+    world.launch(base=False)
+    assert not any("project/attributes" in r["path"] for r in world.metadata.server.log)
+
+
+def test_flag_before_environment_before_attribute(world):
+    world.metadata.attributes = {"vmcp-machine": "from-attribute"}
+    args = ["--endpoint", world.responder.url, "--trust", str(world.trust), "--dry-run"]
+    asked = lambda: world.responder.server.log[-1]["query"]["vm"]
+    world.launch(*args, base=False)
+    assert asked() == "from-attribute"
+    env = dict(world.env, VMCP_MACHINE="from-environment")
+    world.launch(*args, base=False, env=env)
+    assert asked() == "from-environment"
+    world.launch(*args, "--machine", "from-flag", base=False, env=env)
+    assert asked() == "from-flag"
+
+
+def test_other_attributes_count_for_nothing(world):
+    world.metadata.attributes = {"vmcp-max-count": "1000", "vmcp-api-endpoint": "http://192.0.2.1/",
+                                 "vmcp-insecure-api": "TRUE", "vmcp-format": "v1"}
+    world.responder.count = 17
+    world.refused("policy", 1)
+
+
+def test_broken_attribute(world):
+    world.metadata.attributes = {"vmcp-min-serial": "seven"}
+    world.refused("usage", 2)
+
+
+def test_no_metadata_server_elsewhere(world):
+    env = {k: v for k, v in world.env.items() if k != "GCE_METADATA_HOST"}
+    done = world.run("--project", PROJECT, "--zone", ZONE, env=env)
+    if done.report["code"] == "ok":
+        pytest.skip("this is Compute Engine")
+    assert (done.report["code"], done.returncode) == ("credentials", 5)
+
+
+def test_default_machine(world):
+    report = world.launch("--endpoint", world.responder.url, "--trust", str(world.trust),
+                          base=False)
+    assert report["machine"] == "flask-app"
+    assert "vm" not in world.responder.server.log[0]["query"]
+
+
+@pytest.mark.parametrize("args,code", [
+    (["--endpoint", "http://user@127.0.0.1/"], "url-malformed"),
+    (["--frobnicate"], "usage"), (["--machine", "No_Such"], "name-malformed"),
+    (["--endpoint", "http://127.0.0.1/vmcp?vm=a", "--machine", "b"], "name-conflict"),
+    (["--endpoint", "http://127.0.0.1/", "--zone", "Z"], "usage"),
+    (["--endpoint", "http://127.0.0.1/", "--wait-api=sideways"], "usage"),
+])
+def test_usage(world, args, code):
+    if "--endpoint" not in args and "--machine" in args:
+        args = ["--endpoint", "http://127.0.0.1/", *args]
+    world.refused(code, 2, *args, "--trust", str(world.trust), base=False)
+
+
+# --- dry runs
+
+@pytest.mark.parametrize("args", [["plan"], ["--dry-run"]])
+def test_dry_run_writes_nothing(world, args):
+    report = world.launch(*args)
+    assert world.compute.server.log and not world.compute.writes()
+    assert report["bodies"][0]["name"] == "flask-app"
+    assert report["instances"][0]["would"] == "create"
+    assert not (world.state / "machines").exists()
+
+
+def test_plan_against_what_is_there(world):
+    world.launch()
+    instance = world.compute.instances[ZONE, "flask-app"]
+    writes = len(world.compute.writes())
+    for status, would in [("RUNNING", "none"), ("STAGING", "wait"), ("TERMINATED", "start"),
+                          ("SUSPENDED", "resume")]:
+        instance["status"] = status
+        assert world.launch("plan")["instances"][0]["would"] == would
+    world.responder.machine["secret"] = "another-secret-than-before"
+    world.refused("session-conflict", 1, "plan", writes=writes)
+
+
+def test_plan_for_people(world):
+    done = subprocess.run([*world.command("plan")[:-1]], env=world.env, capture_output=True,
+                          text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["name"] == "flask-app"
+    assert "signed machine" in done.stderr
+
+
+# --- sessions
+
+def mine(world, **changes):
+    metadata = {"vmcp-session": session(DOMAIN, "flask-app", "a-secret-of-flask-app"),
+                "vmcp-domain": DOMAIN, "vmcp-machine": "flask-app", "vmcp-serial": "7",
+                "startup-script": SCRIPT}
+    metadata.update(changes)
+    return {"items": [{"key": k, "value": v} for k, v in metadata.items() if v is not None]}
+
+
+@pytest.mark.parametrize("status,outcome,verb", [
+    ("RUNNING", "running", None), ("TERMINATED", "started", "start"),
+    ("STOPPED", "started", "start"), ("SUSPENDED", "resumed", "resume")])
+def test_resume(world, status, outcome, verb):
+    world.compute.add(status=status, metadata=mine(world))
+    report = world.launch()
+    assert report["instances"][0]["outcome"] == outcome
+    assert not world.compute.inserts()
+    started = world.compute.requests("POST", r"/instances/4000000000/(start|resume)$")
+    assert len(started) == (1 if verb else 0)
+
+
+def test_resume_waits(world):
+    instance = world.compute.add(status="STAGING", metadata=mine(world))
+    threading.Timer(1.0, instance.update, [{"status": "RUNNING"}]).start()
+    assert world.launch()["instances"][0]["outcome"] == "running"
+    assert not world.compute.writes()
+
+
+@pytest.mark.parametrize("changes", [
+    {"vmcp-session": None}, {"vmcp-session": "sha256$00$00"},
+    {"vmcp-session": session(DOMAIN, "flask-app", "another secret")},
+    {"vmcp-session": session(DOMAIN, "other", "a-secret-of-flask-app")},
+    {"vmcp-domain": "cfg.example.net"}, {"vmcp-machine": "other"}])
+def test_name_of_another_session(world, changes):
+    world.compute.add(metadata=mine(world, **changes))
+    world.refused("session-conflict", 1)
+
+
+def test_name_taken_in_another_zone(world):
+    world.compute.add(zone="us-central1-b", metadata=mine(world, **{"vmcp-session": None}))
+    world.refused("session-conflict", 1, "--zone", ZONE, "--zone", "us-central1-b")
+
+
+def test_drift(world):
+    world.compute.add(status="TERMINATED", metadata=mine(world, **{"startup-script": "#!/bin/sh"}))
+    done = world.refused("drift", 1)
+    assert any("startup script" in w for w in done.report["warnings"])
+    assert world.launch("--accept-drift")["instances"][0]["outcome"] == "started"
+
+
+def test_drift_of_a_running_vm_is_told(world):
+    world.compute.add(metadata=mine(world, **{"vmcp-serial": "6"}))
+    assert any("serial" in w for w in world.launch()["warnings"])
+
+
+def test_somebody_was_faster(world):
+    """The name is taken between the look and the insert, by a launcher of the same session."""
+    def before(request):
+        if request.command == "POST" and request.url.path.endswith("/instances"):
+            world.compute.add(metadata=mine(world))
+            world.compute.before = lambda r: None
+    world.compute.before = before
+    assert world.launch()["instances"][0]["outcome"] == "running"
+    assert len(world.compute.instances) == 1 and not world.intents()
+
+
+# --- serials
+
+def test_serial_floor(world):
+    world.launch()
+    assert world.saved()["serial"] == 7
+    world.responder.serial = 6
+    writes = len(world.compute.writes())
+    world.refused("serial-rollback", 1, writes=writes)
+    world.refused("serial-rollback", 1, "--dry-run", writes=writes)
+    world.responder.serial = 8
+    world.launch()
+    assert world.saved()["serial"] == 8
+
+
+def test_serial_floor_without_a_named_machine(world):
+    args = ["--endpoint", world.responder.url, "--trust", str(world.trust)]
+    world.launch(*args, base=False)
+    world.responder.serial = 6
+    world.refused("serial-rollback", 1, *args, base=False, writes=len(world.compute.writes()))
+
+
+def test_min_serial(world):
+    world.refused("serial-rollback", 1, "--min-serial", "8")
+    world.metadata.attributes = {"vmcp-min-serial": "8"}
+    world.refused("serial-rollback", 1)
+
+
+def test_damaged_state_is_no_reset(world):
+    world.launch()
+    path = world.state / f"machines/{DOMAIN}/flask-app/state.json"
+    for text in ("", "{}", "[]", path.read_text()[:-5],
+                 path.read_text().replace('"serial":7', '"serial":"7"')):
+        path.write_text(text)
+        world.refused("state-damaged", 3, writes=len(world.compute.writes()))
+
+
+def test_state_that_others_can_reach(world):
+    world.launch()
+    world.state.chmod(0o755)
+    world.refused("file-mode", 3, writes=len(world.compute.writes()))
+
+
+def test_two_runs_at_once(world):
+    arrived, go = threading.Event(), threading.Event()
+
+    def hold(request):
+        arrived.set()
+        go.wait(20)
+    world.compute.after_insert = hold
+    with subprocess.Popen(world.command(), env=world.env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as first:
+        assert arrived.wait(20)
+        world.refused("state-busy", 3, writes=1)
+        go.set()
+        assert json.loads(first.communicate(timeout=30)[0])["code"] == "ok"
+
+
+# --- bounds
+
+def policy_cases():
+    nic = {"network": "global/networks/default"}
+    yield {"serviceAccounts": [{"email": "a@web-1.iam.gserviceaccount.com"}]}, [
+        "--allow-service-account", "a@web-1.iam.gserviceaccount.com"]
+    yield {"serviceAccounts": [{"email": "default"}]}, ["--allow-service-account", "default"]
+    yield {"networkInterfaces": [{**nic, "accessConfigs": [{"type": "ONE_TO_ONE_NAT"}]}]}, [
+        "--allow-external-ip"]
+    yield {"networkInterfaces": [{**nic, "ipv6AccessConfigs": [{"type": "DIRECT_IPV6"}]}]}, [
+        "--allow-external-ip"]
+    yield {"disks": [{"initializeParams": {
+        "sourceImage": "projects/evil/global/images/family/x"}}]}, [
+        "--allow-image-project", "evil"]
+    yield {"disks": [{"initializeParams": {"sourceSnapshot": "projects/evil/global/snapshots/x"}}]
+           }, ["--allow-image-project", "evil"]
+    yield {"disks": [{}, {"initializeParams": {
+        "sourceImage": "https://www.googleapis.com/compute/v1/projects/evil/global/images/x"}}]}, [
+        "--allow-image-project", "evil", "--allow-image-project", "debian-cloud"]
+    yield {"sourceMachineImage": "projects/web-1/global/machineImages/x"}, None
+    yield {"disks": [{"source": "projects/evil/zones/z/disks/d"}]}, None
+
+
+@pytest.mark.parametrize("gce,allow", policy_cases())
+def test_bounds(world, gce, allow):
+    world.responder.gce = gce
+    world.refused("policy", 1)
+    if allow:
+        world.launch(*allow)
+
+
+def test_machine_type_bound(world):
+    world.refused("policy", 1, "--allow-machine-type", "n2-*")
+    world.launch("--allow-machine-type", "n2-*", "--allow-machine-type", "e2-custom-2-*")
+
+
+def test_count_bound(world):
+    world.responder.count = 17
+    world.refused("policy", 1)
+    assert len(world.launch("--max-count", "17", "--dry-run")["instances"]) == 17
+
+
+# --- private keys
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n"
+KEY_JSON = json.dumps({"type": "service_account", "private_key": "abc"})
+SECRETS = {
+    "pem": PEM, "openssh": PEM.replace("RSA", "OPENSSH"), "in a script": f"x='{PEM}'",
+    "json": KEY_JSON, "json with spaces": '{ "refresh_token" \n: "x" }',
+    "client secret": '{"client_secret":"x"}', "escaped json": json.dumps({"f": KEY_JSON}),
+    "escaped letters": KEY_JSON.replace("private_key", "private\\u005fkey"),
+    "escaped dashes": PEM.replace("-", "\\u002d"),
+    "base64": base64.b64encode(PEM.encode()).decode(),
+    "base64 in lines": base64.encodebytes(("#" * 50 + KEY_JSON).encode()).decode(),
+    "base64 behind a word": "KEY/" + base64.b64encode(KEY_JSON.encode()).decode(),
+    "base64url": base64.urlsafe_b64encode(("\xff\xfe" * 9 + PEM).encode("latin-1")).decode(),
+    "base64, indented": "a:\n    " + base64.encodebytes(PEM.encode()).decode().replace(
+        "\n", "\n    "),
+    "gzip": base64.b64encode(gzip.compress(PEM.encode())).decode(),
+}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_private_key_net(world, what):
+    world.responder.machine["userData"] = SCRIPT + SECRETS[what]
+    done = world.refused("private-key", 1)
+    assert done.report["where"] == "startup-script" and "MIIB" not in done.stdout + done.stderr
+    world.launch("--allow-private-key", "startup-script")
+
+
+@pytest.mark.parametrize("text", [
+    "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", '{"private_key": ""}',
+    '{"private_key": null}', "the private_key is elsewhere", "a" * 20000, "\\" * 5000,
+    base64.b64encode(os.urandom(20000)).decode()])
+def test_private_key_net_lets_others_through(world, text):
+    world.responder.machine["userData"] = SCRIPT + text
+    world.launch()
+
+
+def test_private_key_in_gce_metadata(world):
+    world.responder.gce = {"metadata": {"service-credentials": KEY_JSON}}
+    assert world.refused("private-key", 1).report["where"] == "service-credentials"
+
+
+# --- intents
+
+def kill_while_inserting(world, effect):
+    """Kill vmcp-launch between the insert's first byte and its answer's last."""
+    arrived, go = threading.Event(), threading.Event()
+
+    def hold(request):
+        arrived.set()
+        go.wait(20)
+        return "drop"
+
+    def lose(request):
+        if request.command == "POST" and request.url.path.endswith("/instances"):
+            hold(request)
+            return 503, "text/plain", "gone"
+        return None
+
+    if effect == "accepted":
+        world.compute.after_insert = hold
+    else:
+        world.compute.before = lose
+    with subprocess.Popen(world.command(), env=world.env, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        assert arrived.wait(20)
+        assert len(world.intents()) == 1
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    go.set()
+    world.compute.after_insert = world.compute.before = lambda request: None
+
+
+@pytest.mark.parametrize("effect", ["accepted", "lost"])
+def test_intent_is_settled_after_kill(world, effect):
+    kill_while_inserting(world, effect)
+    world.launch()
+    first, second = world.compute.inserts()
+    assert first["query"] == second["query"] and first["body"] == second["body"]
+    assert len(world.compute.instances) == 1 and not world.intents()
+    assert len(world.saved()["vms"]) == 1
+
+
+def test_intent_is_settled_though_the_responder_is_gone(world):
+    kill_while_inserting(world, "lost")
+    world.responder.fail = lambda: (404, "text/plain", "")
+    world.refused("responder-error", 4, writes=3)
+    assert len(world.compute.instances) == 1 and not world.intents()
+
+
+def test_dry_run_leaves_an_intent_alone(world):
+    kill_while_inserting(world, "lost")
+    world.launch("--dry-run")
+    assert len(world.intents()) == 1 and len(world.compute.inserts()) == 1
+
+
+@pytest.mark.parametrize("effect", ["accepted", "lost"])
+def test_old_intent_is_looked_up(world, effect):
+    kill_while_inserting(world, effect)
+    path, = world.intents()
+    intent = json.loads(path.read_text())
+    path.write_text(json.dumps({**intent, "created": intent["created"] - 1801}))
+    world.responder.fail = lambda: (404, "text/plain", "")
+    assert world.run().returncode == 4
+    assert len(world.compute.inserts()) == 1 and not world.intents()
+    vms = 1 if effect == "accepted" else 0
+    assert len(world.compute.instances) == vms and len(world.saved()["vms"]) == vms
+
+
+def test_damaged_intent_is_an_error(world):
+    kill_while_inserting(world, "lost")
+    path, = world.intents()
+    path.write_text(path.read_text()[:50])
+    world.refused("state-damaged", 3, writes=1)
+
+
+def test_lost_answer_makes_one_vm(world):
+    answers = ["drop"]
+    world.compute.after_insert = lambda request: answers.pop() if answers else None
+    world.launch()
+    assert len(world.compute.inserts()) == 2 and len(world.compute.instances) == 1
+    assert len({r["query"]["requestId"] for r in world.compute.inserts()}) == 1
+
+
+def test_refused_insert_closes_its_intent(world):
+    world.compute.before = lambda r: (
+        api_error(403, "forbidden", "Required 'compute.instances.create' permission")
+        if r.command == "POST" else None)
+    done = world.run()
+    assert (done.returncode, done.report["code"]) == (6, "api-refused")
+    assert "compute.instances.create" in done.report["detail"] and not world.intents()
+
+
+def test_refusal_of_a_second_try_is_not_definite(world):
+    """The first try was accepted and its answer lost; then the permission is taken away."""
+    tries = []
+
+    def before(request):
+        if request.command == "POST" and request.url.path.endswith("/instances"):
+            tries.append(1)
+            if len(tries) > 1:
+                return api_error(403, "forbidden", "no more")
+        return None
+    world.compute.before = before
+    world.compute.after_insert = lambda request: "drop"
+    world.launch()
+    assert len(world.compute.instances) == 1 and len(world.saved()["vms"]) == 1
+
+
+def test_operation_fails(world):
+    world.compute.operation_error = lambda zone: {"code": "QUOTA_EXCEEDED", "message": "CPUS"}
+    done = world.run()
+    assert (done.returncode, done.report["code"]) == (7, "operation-failed")
+    assert "QUOTA_EXCEEDED" in done.report["detail"] and not world.intents()
+
+
+def test_operation_takes_too_long(world):
+    world.compute.pending = 1000
+    done = world.run("--timeout", "2")
+    assert (done.returncode, done.report["code"]) == (8, "timeout")
+    assert len(world.intents()) == 1
+    world.compute.pending = 0
+    world.launch()
+    assert not world.intents() and len(world.compute.instances) == 1
+
+
+def test_next_zone_on_stock_out(world):
+    error = {"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "not enough"}
+    world.compute.operation_error = lambda zone: error if zone == ZONE else None
+    report = world.launch("--zone", ZONE, "--zone", "us-central1-b")
+    assert report["instances"][0]["zone"] == "us-central1-b"
+    assert world.compute.body()["machineType"].startswith("zones/us-central1-b/")
+    assert not world.intents()
+
+
+# --- the API's errors
+
+@pytest.mark.parametrize("failure", [
+    api_error(503, "backendError", "x"), api_error(429, "rateLimitExceeded", "x"),
+    api_error(403, "rateLimitExceeded", "x"), (502, "text/html", "<html>"), None])
+def test_what_can_succeed_later_is_tried_again(world, failure):
+    left = [1]
+
+    def before(request):
+        if request.command == "POST" and left:
+            left.pop()
+            if failure is None:
+                request.connection.shutdown(socket.SHUT_RDWR)
+            return failure or (500, "text/plain", "")
+        return None
+    world.compute.before = before
+    world.launch()
+    assert len({r["query"]["requestId"] for r in world.compute.inserts()}) == 1
+    assert len(world.compute.inserts()) == 2
+
+
+@pytest.mark.parametrize("status,reason", [
+    (403, "quotaExceeded"), (400, "invalid"), (404, "notFound"), (403, "accessNotConfigured")])
+def test_what_cannot_succeed_is_not(world, status, reason):
+    world.compute.before = lambda r: api_error(status, reason, "x") if r.command == "POST" else None
+    done = world.run()
+    assert (done.returncode, done.report["code"]) == (6, "api-refused")
+    assert len(world.compute.inserts()) == 1
+
+
+def test_expired_token_is_renewed_once(world):
+    world.compute.tokens = {"ya29.second"}
+    given = ["ya29.second"]
+
+    def before(request):
+        if request.headers["Authorization"] == "Bearer ya29.metadata":
+            world.metadata.token = given[0]
+        return None
+    world.compute.before = before
+    world.launch()
+
+
+def test_second_401_is_final(world):
+    world.compute.tokens = set()
+    done = world.run()
+    assert (done.returncode, done.report["code"]) == (5, "credentials")
+    assert len(world.compute.server.log) == 2
+
+
+def test_short_token_is_asked_for_again(world):
+    world.metadata.expires_in = 200
+    world.launch()
+    asked = [r for r in world.metadata.server.log if r["path"].endswith("/token")]
+    assert len(asked) == len(world.compute.server.log)
+
+
+# --- tokens
+
+def test_no_service_account(world):
+    world.metadata.token = None
+    assert world.run().report["code"] == "credentials"
+
+
+@pytest.mark.parametrize("how", ["flag", "environment", "attribute"])
+def test_key_file(world, how):
+    claims = []
+    key, path = world.key_file(world.compute.server.origin + "/token")
+
+    def before(request):
+        if request.url.path != "/token":
+            return None
+        form = dict(p.split("=", 1) for p in request.body.decode().split("&"))
+        assert form["grant_type"] == "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
+        token = jws.JWS()
+        token.deserialize(form["assertion"], key)
+        assert json.loads(token.objects["protected"]) == {
+            "alg": "RS256", "kid": "ab" * 20, "typ": "JWT"}
+        claims.append(json.loads(token.payload))
+        return 200, "application/json", {"access_token": "ya29.key", "token_type": "Bearer",
+                                         "expires_in": 3599}
+    world.compute.before = before
+    args, env = [], dict(world.env)
+    if how == "flag":
+        args = ["--credentials", str(path)]
+    elif how == "environment":
+        env["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    else:
+        world.metadata.attributes = {"service-credentials": path.read_text()}
+    done = world.run(*args, env=env)
+    assert done.returncode == 0, done.stderr
+    assert world.compute.inserts()[0]["headers"]["Authorization"] == "Bearer ya29.key"
+    assert len(claims) == 1
+    assert claims[0]["iss"] == f"vm1@{PROJECT}.iam.gserviceaccount.com"
+    assert claims[0]["aud"] == world.compute.server.origin + "/token"
+    assert claims[0]["exp"] - claims[0]["iat"] == 3600
+    assert "ya29" not in done.stdout + done.stderr
+    assert "service-credentials" not in items(world.compute.body())
+
+
+def test_grant_refused(world):
+    _, path = world.key_file(world.compute.server.origin + "/token")
+    world.compute.before = lambda r: (400, "application/json", {
+        "error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+    done = world.refused("credentials", 5, "--credentials", str(path), writes=1)
+    assert "invalid_grant" in done.report["detail"]
+
+
+@pytest.mark.parametrize("uri", [
+    "http://oauth2.googleapis.com/token", "https://oauth2.googleapis.com.evil.example/token",
+    "https://evilgoogleapis.com/token", "https://oauth2.googleapis.com@192.0.2.1/token",
+    "https://oauth2.googleapis.com:8443/token", "http://127.0.0.1:1/token", "file:///etc/passwd",
+    "https://192.0.2.1\\@oauth2.googleapis.com/token"])
+def test_where_a_key_does_not_go(world, uri):
+    _, path = world.key_file(uri)
+    done = world.run("--credentials", str(path))
+    assert done.report["code"] in ("credentials", "url-malformed")
+    assert not world.compute.server.log
+
+
+def test_token_endpoint_is_the_exception(world):
+    _, path = world.key_file("https://evil.example/token")
+    world.compute.before = lambda r: (200, "application/json", {
+        "access_token": "ya29.key", "token_type": "Bearer",
+        "expires_in": 3599}) if r.url.path == "/elsewhere" else None
+    world.launch("--credentials", str(path), "--token-endpoint",
+                 world.compute.server.origin + "/elsewhere")
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1/compute/v1/", "http://compute.googleapis.com/"])
+def test_api_over_plain_http(world, url):
+    world.refused("plain-http", 2, "--api-endpoint", url)
+
+
+def test_no_token_over_a_redirect(world):
+    seen = []
+    world.compute.before = lambda r: seen.append(r) or (
+        302, "text/html", "", {"Location": world.compute.url + "elsewhere"})
+    done = world.run()
+    assert (done.report["code"], done.returncode) == ("redirect-refused", 4) and len(seen) == 1
+
+
+@pytest.mark.parametrize("change", [
+    {"type": "authorized_user"}, {"private_key": "nonsense"}, {"client_email": None},
+    {"token_uri": 7}])
+def test_broken_key_file(world, change):
+    _, path = world.key_file("https://oauth2.googleapis.com/token", change)
+    done = world.refused("credentials", 5, "--credentials", str(path))
+    assert "nonsense" not in done.stderr
+
+
+def test_named_key_file_is_missing(world):
+    world.refused("file", 3, "--credentials", str(world.folder / "none.json"))
+
+
+def test_key_file_that_others_can_read(world):
+    _, path = world.key_file("https://oauth2.googleapis.com/token")
+    path.chmod(0o644)
+    world.refused("file-mode", 3, "--credentials", str(path))
+
+
+# --- waiting for the port
+
+def test_wait_api(world):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        world.responder.machine["apiPort"] = s.getsockname()[1]
+        world.compute.ip = "127.0.0.1"
+        threading.Timer(1.0, s.listen).start()
+        world.launch("--wait-api")
+
+
+def test_wait_api_times_out(world):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+        world.responder.machine["apiPort"] = port
+        world.compute.ip = "127.0.0.1"
+        done = world.run("--wait-api", "--api-timeout", "1")
+    assert (done.returncode, done.report["code"]) == (8, "timeout")
+    assert f"firewall-rules create vmcp-api-{port}" in done.stderr
+
+
+def test_wait_api_without_a_port(world):
+    del world.responder.machine["apiPort"]
+    world.launch("--wait-api")
