@@ -265,6 +265,7 @@ def interrupted(*_):
 
 def play(args, work, driver):
     """Tell the story and clean up. Returns the exit code."""
+    signal.signal(signal.SIGINT, interrupted)  # it was ignored on the way in
     signal.signal(signal.SIGTERM, interrupted)
     demo = Demo(args, work, driver)
     code = 1
