@@ -151,7 +151,9 @@ static void show(struct bootstrap *b)
             json_string_set(json_object_get(item, "value"), "(a key file, not shown)");
     }
     if (b->vm1->settings.json) {
-        json_array_append(launch_report_array(b->run->report, "bodies"), b->body);
+        /* A copy: the body itself is wiped before the report is printed. */
+        json_array_append_new(launch_report_array(b->run->report, "bodies"),
+                              json_deep_copy(b->body));
         return;
     }
     json_dumpf(b->body, stdout, JSON_INDENT(2));
