@@ -31,6 +31,8 @@ int cmd_thumbprint(int argc, char **argv, struct cmd_result *result, struct vmcp
 int cmd_lint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_explain(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_canon(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 
 /* Parse a verb's command line. 1: --help was printed and there is nothing more to do; 0: go on;

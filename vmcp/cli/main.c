@@ -18,6 +18,8 @@ static const struct verb verbs[] = {
     {"lint", cmd_lint, "check machine files"},
     {"sign", cmd_sign, "sign a machine file, as vmcpd would"},
     {"verify", cmd_verify, "verify an answer"},
+    {"explain", cmd_explain, "show, check by check, why an answer is good or not"},
+    {"canon", cmd_canon, "print the version 1 signed text"},
     {"fetch", cmd_fetch, "ask a responder and verify its answer"},
 };
 

@@ -26,6 +26,8 @@
 #include "sign.h"
 #include "trust.h"
 
+#define VMCP_ANSWER_TYP "vmcp+jwt" /* `typ` of a version 2 answer (RFC 8725, section 3.11) */
+
 enum vmcp_format { VMCP_FORMAT_V2, VMCP_FORMAT_V1 };
 
 /* The media type of an answer: "application/jose", "application/json". */
@@ -54,6 +56,11 @@ VMCP_MUST_CHECK int vmcp_answer_sign_v2(const struct vmcp_claims *claims,
                                         const struct vmcp_key *key, const struct vmcp_alg *alg,
                                         char **ret_jws, struct vmcp_error *err);
 
+/* Told of each check as it is made: what was looked at, what it was held against ("" for nothing,
+ * or "not checked: …"), and how it came out (0, or as `err` says). Nothing follows a failure. */
+typedef void (*vmcp_on_check)(void *arg, const char *what, const char *with, int rc,
+                              const struct vmcp_error *err);
+
 /* What the asker expects. All borrowed. NULL means: not checked, unless `complete` is set, which
  * makes a missing expectation that the format can check VMCP_E_USAGE. */
 struct vmcp_expect {
@@ -68,6 +75,8 @@ struct vmcp_expect {
     int64_t now;                    /* seconds since 1970, read after the answer's last byte */
     int skew;                       /* seconds, 0..VMCP_SKEW_MAX */
     bool complete;
+    vmcp_on_check on_check; /* NULL: nobody is told */
+    void *on_check_arg;
 };
 
 enum {

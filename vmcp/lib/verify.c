@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one function that decides whether an answer is good: vmcp_answer_verify() of answer.h. */
+#include <string.h>
+
+#include "answer.h"
+#include "base64.h"
+#include "buf.h"
+#include "json.h"
+#include "jws.h"
+#include "machine.h"
+#include "name.h"
+#include "v1.h"
+
+/* What was not said is not checked; with `complete` all must be said that the format can check. */
+static int check_expectation(const struct vmcp_expect *e, struct vmcp_error *err)
+{
+    if (!e->salt)
+        return vmcp_fail(err, VMCP_E_USAGE, "an answer cannot be checked without the salt");
+    if (!e->complete || e->format == VMCP_FORMAT_V1)
+        return 0;
+    if (!e->domain)
+        return vmcp_fail(err, VMCP_E_USAGE, "the expected domain is missing");
+    if (!e->hostid)
+        return vmcp_fail(err, VMCP_E_USAGE, "the expected host id is missing");
+    return 0;
+}
+
+static unsigned left_open(const struct vmcp_expect *e)
+{
+    if (e->format == VMCP_FORMAT_V1)
+        return VMCP_UNCHECKED_DOMAIN | VMCP_UNCHECKED_MACHINE | VMCP_UNCHECKED_HOSTID |
+               VMCP_UNCHECKED_TIME | VMCP_UNCHECKED_SERIAL;
+    return (e->domain ? 0u : VMCP_UNCHECKED_DOMAIN) | (e->machine ? 0u : VMCP_UNCHECKED_MACHINE) |
+           (e->hostid ? 0u : VMCP_UNCHECKED_HOSTID);
+}
+
+/* Pass a check's outcome on, told to whoever listens. */
+static int told(const struct vmcp_expect *e, const char *what, const char *with, int rc,
+                const struct vmcp_error *err)
+{
+    if (e->on_check)
+        e->on_check(e->on_check_arg, what, with, rc, err);
+    return rc;
+}
+
+/* One of the claims that must be strings; `want` NULL: any. */
+static int check_claim(const json_t *payload, const char *claim, const char *want,
+                       enum vmcp_code code, const char *mismatch, struct vmcp_error *err)
+{
+    const json_t *value = json_object_get(payload, claim);
+    if (!json_is_string(value))
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, claim, "the claim `%s` is %s", claim,
+                            value ? "not a string" : "missing");
+    if (want && strcmp(json_string_value(value), want) != 0)
+        return vmcp_fail_at(err, code, claim, "%s", mismatch);
+    return 0;
+}
+
+static int integer_claim(const json_t *payload, const char *claim, int64_t *ret,
+                         struct vmcp_error *err)
+{
+    const json_t *value = json_object_get(payload, claim);
+    json_int_t n = json_integer_value(value);
+    if (!json_is_integer(value) || n < 0 || n > VMCP_SERIAL_MAX)
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, claim,
+                            "the claim `%s` is to be an integer from 0 to 2^53-1", claim);
+    *ret = n;
+    return 0;
+}
+
+/* What each claim must equal, whole, and what it means when it does not. */
+static int check_strings(const json_t *p, const struct vmcp_expect *e, struct vmcp_error *err)
+{
+    const struct {
+        const char *claim, *want;
+        enum vmcp_code code;
+        const char *mismatch;
+    } rows[] = {
+        {"iss", e->domain, VMCP_E_DOMAIN_MISMATCH,
+         "the answer is of another domain than the one that was asked"},
+        {"sub", e->machine, VMCP_E_MACHINE_MISMATCH,
+         "the answer is another machine's than the one that was asked for"},
+        {"aud", e->hostid, VMCP_E_HOSTID_MISMATCH,
+         "the answer was made for another host id than ours"},
+        {"nonce", e->salt, VMCP_E_SALT_MISMATCH,
+         "the answer was made for another salt than ours: it is a replay"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        int rc = check_claim(p, rows[i].claim, rows[i].want, rows[i].code, rows[i].mismatch, err);
+        if (told(e, rows[i].claim,
+                 rows[i].want ? rows[i].want : "not checked: nothing was expected", rc, err) < 0)
+            return rc;
+    }
+    return told(e, "jti", "", check_claim(p, "jti", NULL, VMCP_E_CLAIMS, "", err), err);
+}
+
+static int check_time(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
+                      struct vmcp_error *err)
+{
+    int rc = integer_claim(p, "iat", &a->iat, err);
+    if (rc == 0)
+        rc = integer_claim(p, "exp", &a->exp, err);
+    if (rc < 0)
+        return rc;
+    if (a->iat > e->now + e->skew)
+        return vmcp_fail_at(err, VMCP_E_NOT_YET_VALID, "iat",
+                            "the answer is from %lld s in the future; is the clock right? (skew "
+                            "allowed: %d s)",
+                            (long long)(a->iat - e->now), e->skew);
+    if (e->now > a->exp + e->skew)
+        return vmcp_fail_at(err, VMCP_E_EXPIRED, "exp",
+                            "the answer ran out %lld s ago; is the clock right? (skew allowed: %d "
+                            "s)",
+                            (long long)(e->now - a->exp), e->skew);
+    if (a->exp <= a->iat || a->exp - a->iat > VMCP_TTL_MAX)
+        return vmcp_fail_at(err, VMCP_E_LIFETIME, "exp",
+                            "a lifetime of %lld s; 1 to %d are allowed",
+                            (long long)(a->exp - a->iat), VMCP_TTL_MAX);
+    return 0;
+}
+
+static int check_serial(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
+                        struct vmcp_error *err)
+{
+    int rc = integer_claim(p, "serial", &a->serial, err);
+    if (rc < 0)
+        return rc;
+    if (a->serial < e->min_serial)
+        return vmcp_fail_at(err, VMCP_E_SERIAL, "serial",
+                            "serial %lld is under %lld, which was seen before: the server is "
+                            "stale, or its machine file was put back",
+                            (long long)a->serial, (long long)e->min_serial);
+    return 0;
+}
+
+/* The machine and what stands beside it. */
+static int take_machine(const json_t *p, struct vmcp_answer *a, struct vmcp_error *err)
+{
+    json_t *machine = json_object_get(p, "machine");
+    json_t *gce = json_object_get(p, "gce");
+    const json_t *count = json_object_get(p, "count");
+    vmcp_machine_check(machine, "/machine", &a->notes);
+    int rc = vmcp_diags_check(&a->notes, err);
+    if (rc < 0)
+        return rc;
+    if (gce && !json_is_object(gce))
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "gce", "the claim `gce` is to be an object");
+    json_int_t n = count ? json_integer_value(count) : 1;
+    if (n < 1 || n > VMCP_COUNT_MAX)
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "count",
+                            "the claim `count` is to be an integer from 1 to %d", VMCP_COUNT_MAX);
+    a->params = json_incref(machine);
+    a->gce = json_incref(gce);
+    a->count = n;
+    return 0;
+}
+
+static void copy_claim(char *out, size_t size, const json_t *p, const char *claim)
+{
+    snprintf(out, size, "%s", json_string_value(json_object_get(p, claim)));
+}
+
+/* A name that was not expected is reported, and so must be a name. */
+static int take_names(const json_t *p, struct vmcp_answer *a, struct vmcp_error *err)
+{
+    const char *domain = json_string_value(json_object_get(p, "iss"));
+    const char *machine = json_string_value(json_object_get(p, "sub"));
+    if (vmcp_domain_check(domain, strlen(domain), NULL) < 0)
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "iss", "the claim `iss` is not a domain");
+    if (vmcp_machine_name_check(machine, strlen(machine), NULL) < 0)
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "sub", "the claim `sub` is not a machine's name");
+    copy_claim(a->domain, sizeof(a->domain), p, "iss");
+    copy_claim(a->machine, sizeof(a->machine), p, "sub");
+    copy_claim(a->jti, sizeof(a->jti), p, "jti");
+    return 0;
+}
+
+static void take_key(struct vmcp_answer *a, const struct vmcp_key *key, const struct vmcp_alg *alg)
+{
+    snprintf(a->thumbprint, sizeof(a->thumbprint), "%s", vmcp_key_thumbprint(key));
+    snprintf(a->alg, sizeof(a->alg), "%s", vmcp_alg_name(alg));
+}
+
+static int check_signature(const struct vmcp_jws *jws, const struct vmcp_expect *e,
+                           struct vmcp_answer *a, struct vmcp_error *err)
+{
+    const struct vmcp_key *key = NULL;
+    int rc = vmcp_trust_find(e->trust, e->domain, jws->kid, jws->alg, &key, err);
+    if (told(e, "key", jws->kid ? jws->kid : "the only one that fits the algorithm", rc, err) < 0)
+        return rc;
+    rc = vmcp_jws_check(jws, key, err);
+    if (told(e, "signature", vmcp_alg_name(jws->alg), rc, err) < 0)
+        return rc;
+    take_key(a, key, jws->alg);
+    return 0;
+}
+
+static int check_claims_of(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
+                           struct vmcp_error *err)
+{
+    char with[96];
+    int rc = check_strings(p, e, err);
+    if (rc == 0)
+        rc = take_names(p, a, err);
+    if (rc < 0)
+        return rc;
+    snprintf(with, sizeof(with), "now %lld, skew %d s", (long long)e->now, e->skew);
+    rc = check_time(p, e, a, err);
+    if (told(e, "time", with, rc, err) < 0)
+        return rc;
+    snprintf(with, sizeof(with), "not under %lld", (long long)e->min_serial);
+    rc = check_serial(p, e, a, err);
+    if (told(e, "serial", with, rc, err) < 0)
+        return rc;
+    return told(e, "machine", "the schema", take_machine(p, a, err), err);
+}
+
+static int verify_v2(const char *text, size_t len, const struct vmcp_expect *e,
+                     struct vmcp_answer *a, struct vmcp_error *err)
+{
+    auto_jws struct vmcp_jws jws = {0};
+    int rc = vmcp_jws_parse(text, len, VMCP_ANSWER_TYP, &jws, err);
+    if (told(e, "form and header", "a JWS of type vmcp+jwt", rc, err) < 0)
+        return rc;
+    rc = check_signature(&jws, e, a, err);
+    return rc < 0 ? rc : check_claims_of(jws.payload, e, a, err);
+}
+
+/* Canonical base64 of `signature`, which is then taken out of the object. */
+static int take_signature(json_t *params, uint8_t sig[static VMCP_SIGNATURE_MAX + 3],
+                          size_t *ret_len, struct vmcp_error *err)
+{
+    const json_t *value = json_object_get(params, "signature");
+    size_t chars = json_string_length(value);
+    if (!json_is_string(value) || VMCP_BASE64_BYTES(chars) > VMCP_SIGNATURE_MAX + 3)
+        return vmcp_fail_at(err, VMCP_E_ANSWER_MALFORMED, "signature",
+                            "`signature` is to be a string of base64, of an RSA signature");
+    int rc =
+        vmcp_base64_decode(VMCP_BASE64_PADDED, json_string_value(value), chars, sig, ret_len, err);
+    if (rc < 0)
+        return vmcp_error_locate(err, "signature");
+    json_object_del(params, "signature");
+    return 0;
+}
+
+/* Version 1 names no key: the RSA keys of the trust set are tried in turn. */
+static int check_v1_signature(const struct vmcp_trust *trust, const struct vmcp_buf *text,
+                              const uint8_t *sig, size_t sig_len, struct vmcp_answer *a,
+                              struct vmcp_error *err)
+{
+    const struct vmcp_alg *alg = vmcp_alg_find("RS512");
+    bool tried = false;
+    for (size_t i = 0; i < vmcp_trust_count(trust); i++) {
+        const struct vmcp_key *key = vmcp_trust_key(trust, i);
+        if (!key || !vmcp_alg_fits(alg, key))
+            continue;
+        tried = true;
+        if (vmcp_sign_check(key, alg, text->data, text->len, sig, sig_len, err) == 0) {
+            take_key(a, key, alg);
+            return 0;
+        }
+    }
+    if (!tried)
+        return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
+                         "version 1 is signed with RSA, and no RSA key is trusted");
+    return vmcp_fail(err, VMCP_E_SIGNATURE,
+                     "the signature does not fit: the answer was changed, or is not to our salt, "
+                     "or another key signed it");
+}
+
+static int parse_v1(const char *text, size_t len, struct vmcp_answer *a,
+                    uint8_t sig[static VMCP_SIGNATURE_MAX + 3], size_t *ret_sig_len,
+                    struct vmcp_error *err)
+{
+    struct vmcp_error inner = {0};
+    if (len > VMCP_ANSWER_MAX)
+        return vmcp_fail(err, VMCP_E_ANSWER_TOO_LARGE, "the answer has %zu bytes; 1 MiB at most",
+                         len);
+    if (vmcp_json_parse_object(text, len, &a->params, &inner) < 0)
+        return vmcp_fail_at(err, VMCP_E_ANSWER_MALFORMED, inner.where,
+                            "not a strict JSON object: %s", inner.text);
+    return take_signature(a->params, sig, ret_sig_len, err);
+}
+
+static int verify_v1(const char *text, size_t len, const struct vmcp_expect *e,
+                     struct vmcp_answer *a, struct vmcp_error *err)
+{
+    uint8_t sig[VMCP_SIGNATURE_MAX + 3];
+    size_t sig_len = 0;
+    auto_buf struct vmcp_buf signed_text = VMCP_BUF(4 * VMCP_ANSWER_MAX);
+    int rc = parse_v1(text, len, a, sig, &sig_len, err);
+    if (told(e, "form", "flat JSON with a signature", rc, err) < 0)
+        return rc;
+    /* The rules of the keys come before the text: only by them has each document its own text. */
+    vmcp_machine_check(a->params, "", &a->notes);
+    rc = vmcp_diags_check(&a->notes, err);
+    if (told(e, "machine", "the schema", rc, err) < 0)
+        return rc;
+    rc = vmcp_v1_text(a->params, &signed_text, err);
+    vmcp_buf_adds(&signed_text, e->salt);
+    if (rc == 0)
+        rc = vmcp_buf_check(&signed_text, "the signed text", err);
+    if (rc == 0)
+        rc = check_v1_signature(e->trust, &signed_text, sig, sig_len, a, err);
+    if (told(e, "signature", "RS512 over the signed text and the salt", rc, err) < 0)
+        return rc;
+    a->count = 1;
+    rc = check_claim(a->params, "name", e->name, VMCP_E_MACHINE_MISMATCH,
+                     "the answer's `name` is not the machine that was asked for", err);
+    return told(e, "name", e->name ? e->name : "not checked: nothing was expected", rc, err);
+}
+
+int vmcp_answer_verify(const char *text, size_t len, const struct vmcp_expect *expect,
+                       struct vmcp_answer *ret, struct vmcp_error *err)
+{
+    auto_answer struct vmcp_answer a = {.format = expect->format};
+    int rc = check_expectation(expect, err);
+    if (rc == 0)
+        rc = expect->format == VMCP_FORMAT_V1 ? verify_v1(text, len, expect, &a, err)
+                                              : verify_v2(text, len, expect, &a, err);
+    if (rc < 0)
+        return rc;
+    a.unchecked = left_open(expect);
+    *ret = a;
+    a = (struct vmcp_answer){0};
+    return 0;
+}
