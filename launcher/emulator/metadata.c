@@ -197,6 +197,10 @@ static void answer(struct emu_cloud *cloud, const struct question *q, struct htt
             redirect(q, reply);
     } else if (strncmp(q->path, v1, len) == 0 && (!q->path[len] || q->path[len] == '/')) {
         const struct emu_view *view = emu_views_get(cloud->views, &q->req->peer);
+        if (!view) {
+            emu_page_reply(reply, 404, "There is no VM at your address.");
+            return;
+        }
         answer_v1(cloud, view, q, q->path + len + (q->path[len] == '/'), reply);
         emu_view_release(cloud->views, view);
     } else {

@@ -93,8 +93,11 @@ static uint32_t address_of(const struct sockaddr_storage *peer)
 const struct emu_view *emu_views_get(struct emu_views *views, const struct sockaddr_storage *peer)
 {
     pthread_mutex_lock(&views->lock);
-    struct emu_view **at = place(views, address_of(peer));
-    struct emu_view *view = at && *at ? *at : views->others;
+    uint32_t ip = address_of(peer);
+    struct emu_view **at = place(views, ip);
+    /* An address of the subnetwork that is no VM's (any more) is nobody; the gateway is the host.
+     */
+    struct emu_view *view = at && ip > EMU_SUBNET + 1 ? *at : views->others;
     if (view)
         view->refs++;
     pthread_mutex_unlock(&views->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* view.h - which metadata a caller sees: each VM its own, everybody else the workstation's.
+/* view.h - which metadata a caller sees: each VM its own, whoever is outside the workstation's.
  *
  * A VM is known by the internal address that its connection comes from. A view is immutable and
  * counted; a change puts a new one in its place.
@@ -33,7 +33,8 @@ VMCP_MUST_CHECK int emu_views_put(struct emu_views *views, const struct emu_tree
                                   struct vmcp_error *err);
 void emu_views_drop(struct emu_views *views, uint32_t ip);
 
-/* The view of whoever is at `peer`; never NULL once there is a default. To be released. */
+/* The view of whoever is at `peer`, to be released; NULL for an address of the VMs' subnetwork that
+ * is no VM's. */
 const struct emu_view *emu_views_get(struct emu_views *views, const struct sockaddr_storage *peer);
 void emu_view_release(struct emu_views *views, const struct emu_view *view);
 

@@ -220,7 +220,7 @@ def test_metadata_token(cloud):
     assert cloud.v1(f"instance/service-accounts/{NOBODY}/token").status == 404
 
 
-# A VM's own view, asked for from its address: see test_emulator_vms.py for VMs that boot.
+# Instances; what their metadata servers say is in test_emulator_views.py
 
 
 @pytest.fixture(scope="module")
