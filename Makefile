@@ -37,7 +37,7 @@ SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
 SCRIPTS := .ci/run tests/deps configs/flask-app.sh
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all deps demo check lint format install clean help
+.PHONY: all deps demo check lint format man install clean help
 all: $(PROGRAMS)
 
 # Products: what each is made of, and the libraries that it links
@@ -97,12 +97,18 @@ lint: deps ## clang-format, clang-tidy, builds with -Werror by gcc and clang, sh
 format: ## clang-format all sources
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: all ## programs, library, headers and pkg-config file below PREFIX
+man: all ## man pages, from their templates and --help, in build/release/man
+	@$(PYTHON) docs/man/make.py $(B)/bin $(B)/man
+
+install: all man ## programs, library, headers, pkg-config file and man pages below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/vmcp
+	    $(DESTDIR)$(PREFIX)/include/vmcp $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/libvmcp.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 vmcp/lib/*.h $(DESTDIR)$(PREFIX)/include/vmcp
+	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vmcp/packaging/libvmcp.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libvmcp.pc
 
