@@ -189,8 +189,9 @@ static int serial_port(struct emu_call *call, json_t **ret, struct emu_refusal *
         return emu_refuse_fault(why, &err);
     *ret = json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", "compute#serialPortOutput", "selfLink",
                      json_sprintf(EMU_COMPUTE_BASE "/%s/serialPort", emu_instance_path(&instance)),
-                     "contents", serial_text(&text), "start", json_sprintf("%" PRIu64, from),
-                     "next", json_sprintf("%" PRIu64, next));
+                     "contents", serial_text(&text), "start",
+                     json_sprintf("%" PRIu64, next - text.len), "next",
+                     json_sprintf("%" PRIu64, next));
     return 0;
 }
 

@@ -63,37 +63,25 @@ static void add(struct vmcp_buf *args, const char *const *words)
  * install and drop to its own user, and nothing that reaches past its own files and processes. */
 static void add_common(const struct emu_sandbox *sandbox, struct vmcp_buf *args)
 {
-    static const char *const words[] = {"--unshare-pid",
+    static const char *const flags[] = {"--unshare-pid",
                                         "--unshare-uts",
                                         "--unshare-ipc",
+                                        "--unshare-cgroup-try",
                                         "--as-pid-1",
                                         "--die-with-parent",
                                         "--new-session",
-                                        "--unshare-cgroup-try",
-                                        "--cap-drop",
-                                        "ALL",
-                                        "--cap-add",
-                                        "CAP_CHOWN",
-                                        "--cap-add",
-                                        "CAP_DAC_OVERRIDE",
-                                        "--cap-add",
-                                        "CAP_FOWNER",
-                                        "--cap-add",
-                                        "CAP_FSETID",
-                                        "--cap-add",
-                                        "CAP_KILL",
-                                        "--cap-add",
-                                        "CAP_SETGID",
-                                        "--cap-add",
-                                        "CAP_SETUID",
-                                        "--cap-add",
-                                        "CAP_SETPCAP",
-                                        "--cap-add",
-                                        "CAP_NET_BIND_SERVICE",
                                         "--chdir",
                                         "/",
                                         NULL};
-    add(args, words);
+    static const char *const kept[] = {"CHOWN",  "DAC_OVERRIDE",     "FOWNER", "FSETID", "KILL",
+                                       "SETGID", "NET_BIND_SERVICE", "SETUID", "SETPCAP"};
+    add(args, flags);
+    add(args, (const char *const[]){"--cap-drop", "ALL", NULL});
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "CAP_%s", kept[i]);
+        add(args, (const char *const[]){"--cap-add", name, NULL});
+    }
     emu_rootfs_args(&sandbox->hidden, args);
 }
 
@@ -265,7 +253,8 @@ int emu_sandbox_init(int info, pid_t *ret, struct vmcp_error *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return vmcp_fail(err, VMCP_E_INTERNAL, "bubblewrap ended early");
+            return vmcp_fail(err, VMCP_E_INTERNAL,
+                             "bubblewrap ended early; the VM's serial port log says why");
         len += (size_t)n;
     }
     const char *number = strstr(text, "\"child-pid\":");
@@ -315,15 +304,15 @@ static int enter(void *arg, struct vmcp_error *err)
 
 static int find_programs(struct emu_sandbox *sandbox, struct vmcp_error *err)
 {
-    static const char *const needed[][2] = {{"bash", "bash"}, {"curl", "curl"}};
+    static const char *const needed[] = {"bash", "curl"};
     sandbox->bwrap = emu_find_program("bwrap");
     if (!sandbox->bwrap)
         return vmcp_fail(err, VMCP_E_FILE, "`bwrap` is not installed (Debian: package bubblewrap)");
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-        auto_free char *path = emu_find_program(needed[i][0]);
+        auto_free char *path = emu_find_program(needed[i]);
         if (!path)
             return vmcp_fail(err, VMCP_E_FILE, "`%s`, which guests need, is not installed",
-                             needed[i][0]);
+                             needed[i]);
     }
     return 0;
 }

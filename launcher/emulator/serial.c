@@ -119,7 +119,8 @@ static int read_locked(const struct emu_serial *serial, uint64_t start, struct v
     if (fd < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, serial->path, "cannot open the serial port log: %m");
     uint64_t end = serial->base + serial->size;
-    uint64_t from = start < serial->base ? serial->base : start;
+    uint64_t oldest = serial->size > EMU_SERIAL_KEEP ? end - EMU_SERIAL_KEEP : serial->base;
+    uint64_t from = start < oldest ? oldest : start;
     uint64_t most = out->max - out->len;
     most = most < EMU_SERIAL_KEEP ? most : EMU_SERIAL_KEEP;
     while (from < end && most) {

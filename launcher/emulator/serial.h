@@ -2,7 +2,7 @@
 /* serial.h - a VM's serial port log: a file with a bounded size.
  *
  * Positions count every byte since the log was made, as those of
- * instances.getSerialPortOutput do; the file keeps at least the last EMU_SERIAL_KEEP of them.
+ * instances.getSerialPortOutput do; the last EMU_SERIAL_KEEP of them can be read.
  */
 #ifndef EMU_SERIAL_H
 #define EMU_SERIAL_H

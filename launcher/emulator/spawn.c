@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +93,7 @@ become(const struct emu_spawn *spawn, int report_fd, pid_t parent)
     for (int sig = 1; sig < NSIG; sig++)
         signal(sig, SIG_DFL);
     setsid();
+    umask(022); /* a machine's, not that of whoever started the emulator */
     struct report report = {0};
     bool good = enter_namespaces(spawn, &report) == 0;
     if (good) {
