@@ -48,7 +48,7 @@ def section(bin_folder, words):
     out = [f".Ss {escape(name)}", escape(summary[0].upper() + summary[1:]) + ".",
            ".Bd -literal -offset indent", escape(usage), ".Ed"]
     if details:
-        out += [".Pp", escape(details)]
+        out += [".Pp", re.sub(r"\n\n+", "\n.Pp\n", escape(details))]
     out.append(".Bl -tag -width Ds")
     for flag, text in options:
         out += [f".It {escape(flag)}", escape(text)]
