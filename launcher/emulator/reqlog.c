@@ -47,9 +47,11 @@ void emu_reqlog_note(struct http_reply *reply, const char *account, const char *
     if (space)
         *space = '\0';
     const char *old_operation = space ? space + 1 : "";
-    int len = snprintf(reply->note, sizeof(reply->note), "%s %s", account ? account : before,
-                       operation ? operation : old_operation);
-    (void)len; /* one that is too long is cut: it is for people */
+    char line[2 * sizeof(before) + 1];
+    snprintf(line, sizeof(line), "%s %s", account ? account : before,
+             operation ? operation : old_operation);
+    line[sizeof(reply->note) - 1] = '\0'; /* one that is too long is cut: it is for people */
+    memcpy(reply->note, line, sizeof(reply->note));
 }
 
 static json_t *account_of(const struct http_reply *reply)

@@ -137,16 +137,13 @@ static int note_instance(void *arg, struct emu_instance *instance)
 
 int emu_steps_recover(struct emu_cloud *cloud, struct vmcp_error *err)
 {
-    auto_free struct recovery *recovery = calloc(1, sizeof(*recovery));
-    if (!recovery)
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory to look at the state");
-    recovery->cloud = cloud;
+    struct recovery recovery = {.cloud = cloud};
     int rc = emu_store_begin(cloud->store, err);
     if (rc < 0)
         return rc;
-    rc = emu_instance_each(cloud->store, NULL, note_instance, recovery, err);
+    rc = emu_instance_each(cloud->store, NULL, note_instance, &recovery, err);
     bool lost = strcmp(emu_room_driver(cloud->room), "none") != 0;
-    for (size_t i = 0; rc == 0 && lost && i < recovery->count; i++)
-        rc = set_status(cloud, recovery->ids[i], "TERMINATED", "lastStopTimestamp", err);
+    for (size_t i = 0; rc == 0 && lost && i < recovery.count; i++)
+        rc = set_status(cloud, recovery.ids[i], "TERMINATED", "lastStopTimestamp", err);
     return emu_store_end(cloud->store, rc, err);
 }
