@@ -33,6 +33,7 @@ int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error
 int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_explain(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_canon(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+int cmd_keystore(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
 
 /* Parse a verb's command line. 1: --help was printed and there is nothing more to do; 0: go on;

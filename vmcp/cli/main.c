@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
     {"verify", cmd_verify, "verify an answer"},
     {"explain", cmd_explain, "show, check by check, why an answer is good or not"},
     {"canon", cmd_canon, "print the version 1 signed text"},
+    {"keystore", cmd_keystore, "make and check the version 1 key list"},
     {"fetch", cmd_fetch, "ask a responder and verify its answer"},
 };
 
