@@ -138,6 +138,23 @@ static bool is_intent_name(const char *file, char ret[static VMCP_JTI_LEN + 1])
     return true;
 }
 
+/* What a killed run began to write and never renamed. It was not sent, and may hold VM-1's key. */
+static void sweep(const struct launch_state *state, const char *folder, const char *file)
+{
+    char id[VMCP_JTI_LEN + 1], name[VMCP_JTI_LEN + 6];
+    auto_free char *path = NULL;
+    if (state->lock < 0 || strlen(file) != VMCP_JTI_LEN + 5 + 7 || file[VMCP_JTI_LEN + 5] != '.')
+        return;
+    memcpy(name, file, VMCP_JTI_LEN + 5);
+    name[VMCP_JTI_LEN + 5] = '\0';
+    if (!is_intent_name(name, id))
+        return;
+    if (asprintf(&path, "%s/%s", folder, file) < 0)
+        path = NULL;
+    else
+        unlink(path);
+}
+
 int launch_intent_each(const struct launch_state *state,
                        int (*each)(void *arg, struct launch_intent *intent, struct vmcp_error *err),
                        void *arg, struct vmcp_error *err)
@@ -157,6 +174,7 @@ int launch_intent_each(const struct launch_state *state,
     for (int i = 0; i < count; i++) {
         auto_intent struct launch_intent intent = {0};
         char id[VMCP_JTI_LEN + 1];
+        sweep(state, folder, names[i]->d_name);
         if (rc == 0 && is_intent_name(names[i]->d_name, id)) {
             rc = read_intent(state, id, &intent, err);
             if (rc == 0)

@@ -169,6 +169,7 @@ class Compute:
         self.before = lambda request: None
         self.after_insert = lambda request: None
         self.ip = "10.128.0.2"
+        self.nics = None       # networkInterfaces of what is made, instead of that address
         self.image = {"name": "debian-12-bookworm-v20240110", "diskSizeGb": "10",
                       "guestOsFeatures": [{"type": "UEFI_COMPATIBLE"}]}
         self.tokens = {"ya29.metadata", "ya29.key"}
@@ -193,7 +194,7 @@ class Compute:
     def add(self, name="flask-app", zone=ZONE, status="RUNNING", **fields):
         self.instances[zone, name] = {
             "kind": "compute#instance", "id": str(4000000000 + len(self.instances)), "name": name,
-            "status": status, "networkInterfaces": [{"networkIP": self.ip}],
+            "status": status, "networkInterfaces": self.nics or [{"networkIP": self.ip}],
             "metadata": {"items": []}, **fields}
         return self.instances[zone, name]
 

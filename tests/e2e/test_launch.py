@@ -11,9 +11,12 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 import uuid
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jwcrypto import jwk, jws
 
 from launch_world import (DOMAIN, PROJECT, ROOT, SCRIPT, ZONE, World, api_error, b64, items,
@@ -351,6 +354,46 @@ def test_version_1_is_never_fallen_back_to(world):
     world.metadata.attributes = {"vmcp-format": "v1"}
     world.refused("content-type", 4)
     assert world.responder.server.log[-1]["headers"]["Accept"] == "application/jose"
+
+
+# --- version 1
+
+def version_1(world, **changes):
+    """Answers of version 1, made a second time: the signed text, RSASSA-PKCS1-v1_5, SHA-512."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM,
+                                        serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def answer():
+        document = {**world.responder.machine, **changes}
+        salt = world.responder.server.log[-1]["query"]["cvm_salt"]
+        text = "".join(f"{k.lower()}={urllib.parse.quote(str(v), safe='-_.~')}\n"
+                       for k, v in sorted(document.items())) + salt
+        signature = key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA512())
+        return 200, "application/json", {**document,
+                                         "signature": base64.b64encode(signature).decode()}
+    world.responder.fail = answer
+    return ["--endpoint", world.responder.url, "--machine", "flask-app", "--trust",
+            str(world.write("rsa.pem", pem)), "--format", "v1"]
+
+
+def test_version_1(world):
+    report = world.launch(*version_1(world), base=False)
+    assert report["format"] == "v1" and "serial" not in report
+    assert any("version 1" in w for w in report["warnings"])
+    assert items(world.compute.body())["vmcp-machine"] == "flask-app"
+
+
+def test_version_1_of_another_name(world):
+    args = version_1(world, name="other")
+    world.refused("machine-mismatch", 1, *args, base=False)
+    world.launch(*args, "--expect-name", "other", base=False)
+    assert world.compute.body()["name"] == "other"
+
+
+def test_version_1_needs_a_machine(world):
+    args = [a for a in version_1(world) if a not in ("--machine", "flask-app")]
+    world.refused("usage", 2, *args, base=False)
 
 
 # --- settings
@@ -739,6 +782,15 @@ def test_lost_answer_makes_one_vm(world):
     assert len({r["query"]["requestId"] for r in world.compute.inserts()}) == 1
 
 
+def test_what_was_never_finished_is_swept(world):
+    kill_while_inserting(world, "lost")
+    path, = world.intents()
+    torn = path.with_name(path.name + ".Ab3dEf")
+    torn.write_text('{"format":1')
+    world.launch()
+    assert not torn.exists() and not list(path.parent.iterdir())
+
+
 def test_refused_insert_closes_its_intent(world):
     world.compute.before = lambda r: (
         api_error(403, "forbidden", "Required 'compute.instances.create' permission")
@@ -959,6 +1011,18 @@ def test_wait_api(world):
         world.compute.ip = "127.0.0.1"
         threading.Timer(1.0, s.listen).start()
         world.launch("--wait-api")
+
+
+def test_wait_api_external(world):
+    world.responder.gce = {"networkInterfaces": [
+        {"network": "global/networks/default", "accessConfigs": [{"type": "ONE_TO_ONE_NAT"}]}]}
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        world.responder.machine["apiPort"] = s.getsockname()[1]
+        world.compute.nics = [{"networkIP": "192.0.2.1", "accessConfigs": [{"natIP": "127.0.0.1"}]}]
+        report = world.launch("--wait-api=external", "--allow-external-ip")
+    assert report["instances"][0]["externalIp"] == "127.0.0.1"
 
 
 def test_wait_api_times_out(world):
