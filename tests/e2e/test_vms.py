@@ -64,7 +64,7 @@ say by-address; get 169.254.169.254 instance/name
 say by-name; get metadata.google.internal instance/hostname
 say by-short-name; get metadata instance/id
 say hostname; hostname; hostname -f; cat /etc/hostname
-say address; ip -4 -o addr show dev eth0; ip route; cat /sys/class/net/eth0/mtu 2>/dev/null; ip -o link show dev eth0
+say address; ip -4 -o addr show dev eth0; ip route; ip -o link show dev eth0
 say dmi; cat /sys/class/dmi/id/product_name
 say id; id
 say writable
@@ -77,7 +77,8 @@ say kernel
 for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do
     { printf x > "$f"; } 2>/dev/null && echo "$f"; done
 say marked
-find / -path /proc -prune -o -path '/usr/[!l]*' -prune -o -path /usr/lib -prune -o -name '*MARK*' -print
+find / -path /proc -prune -o -path '/usr/[!l]*' -prune -o -path /usr/lib -prune \
+    -o -name '*MARK*' -print
 grep -rl MARK /etc /usr/local /home /root /opt /srv /var 2>/dev/null
 cat /etc/shadow /proc/1/environ 2>/dev/null | tr '\0' '\n' | grep MARK
 say open; cat /etc/public-file; cat /usr/local/src/in-the-open
@@ -86,7 +87,8 @@ say processes; for p in /proc/[0-9]*; do tr '\0' ' ' < "$p/cmdline"; echo; done
 say environment; env
 say descriptors; for f in /proc/1/fd/*; do readlink "$f"; done
 say capabilities; grep -E 'Cap(Eff|Prm)|NoNewPrivs' /proc/self/status
-say api; curl -sS --max-time 5 -o /dev/null -w '%{http_code}\n' "$CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"projects/demo-project/zones/us-central1-a/instances
+say api; curl -sS --max-time 5 -o /dev/null -w '%{http_code}\n' \
+    "$CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"projects/demo-project/zones/us-central1-a/instances
 say end
 echo to-the-console > /dev/ttyS0
 mkdir -p /srv/www && hostname > /srv/www/index.html
@@ -148,8 +150,8 @@ class Laboratory:
         self.emulator = subprocess.Popen(
             self.command([EMULATOR, "--metadata", METADATA, "--api", API, "--vm-driver", driver,
                           "--project", PROJECT, "--folder", str(folder), *more]),
-            env=dict(os.environ, LEAK=self.mark, TMPDIR=str(self.work / "tmp")), stdin=subprocess.DEVNULL, stdout=log,
-            stderr=subprocess.STDOUT)
+            env=dict(os.environ, LEAK=self.mark, TMPDIR=str(self.work / "tmp")),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         wait(lambda: self.emulator.poll() is not None or "ready api" in self.emulator_log(),
              "the emulator")
         assert self.emulator.poll() is None, self.emulator_log()
@@ -438,8 +440,7 @@ def test_delete_kills_everything(cloud):
     before = cloud.daemons()
     links = cloud.links()
     cloud.insert("shortlived", DAEMON)
-    new = cloud.daemons() - before
-    assert len(new) == 1
+    new = wait(lambda: cloud.daemons() - before, "the guest's daemon", 5)
     assert len(cloud.links()) == len(links) + 1
     cloud.do("DELETE", "instances/shortlived")
     assert not new & cloud.daemons()
@@ -452,7 +453,7 @@ def test_sigterm_leaves_nothing(lab):
     lab.insert("vm-one", FACTS)
     lab.insert("vm-two", FACTS)
     assert len(lab.links()) == 3
-    assert len(lab.daemons()) == 2
+    wait(lambda: len(lab.daemons()) == 2, "the guests' daemons", 5)
     running = lab.descendants()
     assert len(running) >= 6
     assert lab.stop() == 0
@@ -469,7 +470,7 @@ def test_kill_leaves_nothing_and_the_next_start_cleans_the_network(lab):
     lab.start("netns")
     lab.insert("vm-one", FACTS)
     running = lab.descendants()
-    assert lab.daemons()
+    wait(lab.daemons, "the guest's daemon", 5)
     lab.stop(signal.SIGKILL)
     wait(lambda: not running & {pid for pid, _, _ in processes()}, "the guest's end", 5)
     assert not lab.daemons()
@@ -516,12 +517,12 @@ def test_process_driver(lab):
     assert f"CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=http://{API}/compute/v1/\n" in text
     home = Path(re.search(r"startup-script: HOME=(\S+)\n", text).group(1))
     assert home.is_dir() and home.parent.stat().st_mode & 0o777 == 0o700
-    assert lab.daemons()
+    wait(lab.daemons, "the guest's daemon", 5)
     lab.do("DELETE", "instances/vm-one")
     assert not lab.daemons()
     assert not home.exists()
     lab.insert("vm-two", DAEMON)
-    assert lab.daemons()
+    wait(lab.daemons, "the guest's daemon", 5)
     lab.stop(signal.SIGKILL)
     wait(lambda: not lab.daemons(), "the guest's end", 5)
     wait(lambda: all(p.name.endswith(".serial.log") for p in (lab.work / "out").iterdir()),
