@@ -33,7 +33,7 @@ def commands():
     """Every command with a --help of its own."""
     for program in ("vmcp", "vmcp-launch"):
         for verb in verbs(program):
-            if verb not in ("version", "help"):
+            if (program, verb) != ("vmcp-launch", "version") and verb != "help":
                 yield (program, verb)
     yield ("vmcpd",)
     yield ("gce-emulator",)

@@ -47,7 +47,7 @@ static int load(const char *path, struct vmcp_config *ret, struct vmcp_error *er
     return vmcp_config_parse("stdin", b.data ? b.data : "", b.len, -1, ret, NULL, err);
 }
 
-int cmd_canon(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {0};
     struct vmcp_list operands = {0};
@@ -77,3 +77,5 @@ int cmd_canon(int argc, char **argv, struct cmd_result *result, struct vmcp_erro
         fwrite(text.data, 1, text.len, stdout);
     return 0;
 }
+
+const struct cmd_verb cmd_canon = {"canon", &command, run};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd.h - the verbs of `vmcp`, one file each, and what they share.
  *
- * A verb gets its own argv (argv[0] is the verb), parses it with its table, does its work, and
- * returns 0 or a negative code with the error filled; main prints it and turns it into the exit
- * code. What a verb prints on standard output is its result and nothing else; words for people go
- * to standard error.
+ * A verb is a struct cmd_verb: its name, its table, its function. It gets its own argv (argv[0] is
+ * the verb), parses it with its table, does its work, and returns 0 or a negative code with the
+ * error filled; main prints it and turns it into the exit code. What a verb prints on standard
+ * output is its result and nothing else; words for people go to standard error.
  */
 #ifndef CMD_H
 #define CMD_H
@@ -23,18 +23,27 @@ struct cmd_result {
     int exit;  /* exit code of a verb that did its work and found something wrong (lint); else 0 */
 };
 
-typedef int (*cmd_run)(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+struct cmd_verb {
+    const char *name;
+    const struct vmcp_command *command; /* its summary, options and --help */
+    int (*run)(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+};
 
-int cmd_keygen(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_pubkey(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_thumbprint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_lint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_explain(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_canon(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_keystore(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
-int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err);
+/* All verbs, in the order of the help; NULL-terminated. */
+extern const struct cmd_verb *const cmd_verbs[];
+
+extern const struct cmd_verb cmd_keygen;
+extern const struct cmd_verb cmd_pubkey;
+extern const struct cmd_verb cmd_thumbprint;
+extern const struct cmd_verb cmd_keystore;
+extern const struct cmd_verb cmd_lint;
+extern const struct cmd_verb cmd_sign;
+extern const struct cmd_verb cmd_verify;
+extern const struct cmd_verb cmd_explain;
+extern const struct cmd_verb cmd_canon;
+extern const struct cmd_verb cmd_fetch;
+extern const struct cmd_verb cmd_completion;
+extern const struct cmd_verb cmd_version;
 
 /* Parse a verb's command line. 1: --help was printed and there is nothing more to do; 0: go on;
  * negative: VMCP_E_USAGE. */

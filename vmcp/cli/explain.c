@@ -48,7 +48,7 @@ static void tell(void *arg, const char *what, const char *with, int rc,
         printf("     ^ %s: %s\n", verdict, err->text);
 }
 
-int cmd_explain(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct cmd_expect a = CMD_EXPECT_DEFAULTS;
     struct vmcp_list operands = {0};
@@ -72,3 +72,5 @@ int cmd_explain(int argc, char **argv, struct cmd_result *result, struct vmcp_er
     result->exit = rc < 0 ? vmcp_code_exit(err->code) : VMCP_EXIT_DONE;
     return 0;
 }
+
+const struct cmd_verb cmd_explain = {"explain", &command, run};

@@ -101,7 +101,7 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
     return http_ask(client, &ask, ret, NULL, err);
 }
 
-int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {.max_skew = VMCP_SKEW_DEFAULT};
     struct vmcp_list operands = {0};
@@ -117,3 +117,5 @@ int cmd_fetch(int argc, char **argv, struct cmd_result *result, struct vmcp_erro
         fprintf(stderr, "note: the answer is the machine %s\n", answer.machine);
     return cmd_print_answer(&answer, a.json, err);
 }
+
+const struct cmd_verb cmd_fetch = {"fetch", &command, run};

@@ -63,7 +63,7 @@ static int write_pair(const struct vmcp_key *key, const char *out, struct vmcp_e
     return rc;
 }
 
-int cmd_keygen(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {0};
     struct vmcp_list operands = {0};
@@ -91,3 +91,5 @@ int cmd_keygen(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         puts(vmcp_key_thumbprint(key));
     return 0;
 }
+
+const struct cmd_verb cmd_keygen = {"keygen", &command, run};

@@ -142,7 +142,7 @@ static void print_list(const struct vmcp_keylist *list, bool json)
         cmd_print_json(report);
 }
 
-int cmd_keystore(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {0};
     struct vmcp_list operands = {0};
@@ -164,3 +164,5 @@ int cmd_keystore(int argc, char **argv, struct cmd_result *result, struct vmcp_e
         print_list(&list, a.json);
     return rc;
 }
+
+const struct cmd_verb cmd_keystore = {"keystore", &command, run};

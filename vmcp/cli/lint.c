@@ -126,7 +126,7 @@ static int lint_path(struct lint *l, const char *path, struct vmcp_error *err)
     return 0;
 }
 
-int cmd_lint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {0};
     struct vmcp_list operands = {0};
@@ -153,3 +153,5 @@ int cmd_lint(int argc, char **argv, struct cmd_result *result, struct vmcp_error
     result->exit = bad ? VMCP_EXIT_INPUT : VMCP_EXIT_DONE;
     return 0;
 }
+
+const struct cmd_verb cmd_lint = {"lint", &command, run};

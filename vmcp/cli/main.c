@@ -5,26 +5,13 @@
 
 #include "cmd.h"
 
-struct verb {
-    const char *name;
-    cmd_run run;
-    const char *help;
+const struct cmd_verb *const cmd_verbs[] = {
+    &cmd_keygen, &cmd_pubkey,  &cmd_thumbprint, &cmd_keystore, &cmd_lint,       &cmd_sign,
+    &cmd_verify, &cmd_explain, &cmd_canon,      &cmd_fetch,    &cmd_completion, &cmd_version,
+    NULL,
 };
 
-static const struct verb verbs[] = {
-    {"keygen", cmd_keygen, "make a key pair"},
-    {"pubkey", cmd_pubkey, "print the public half of a key"},
-    {"thumbprint", cmd_thumbprint, "print RFC 7638 thumbprints of keys"},
-    {"lint", cmd_lint, "check machine files"},
-    {"sign", cmd_sign, "sign a machine file, as vmcpd would"},
-    {"verify", cmd_verify, "verify an answer"},
-    {"explain", cmd_explain, "show, check by check, why an answer is good or not"},
-    {"canon", cmd_canon, "print the version 1 signed text"},
-    {"keystore", cmd_keystore, "make and check the version 1 key list"},
-    {"fetch", cmd_fetch, "ask a responder and verify its answer"},
-};
-
-enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
+enum { VERBS = sizeof(cmd_verbs) / sizeof(*cmd_verbs) - 1 };
 
 static void print_help(FILE *out)
 {
@@ -32,9 +19,8 @@ static void print_help(FILE *out)
           "usage: vmcp VERB [options]\n\nverbs:\n",
           out);
     for (size_t i = 0; i < VERBS; i++)
-        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].help);
-    fputs("  version      print the version\n\n"
-          "`vmcp VERB --help` tells more. Exit codes: 0 done, 1 refused, 2 usage, 3 bad local "
+        fprintf(out, "  %-12s %s\n", cmd_verbs[i]->name, cmd_verbs[i]->command->summary);
+    fputs("\n`vmcp VERB --help` tells more. Exit codes: 0 done, 1 refused, 2 usage, 3 bad local "
           "input,\n4 network or responder, 8 timed out.\n",
           out);
 }
@@ -60,7 +46,7 @@ static bool asks_for_json(int argc, char **argv)
     return false;
 }
 
-static int run(const struct verb *verb, int argc, char **argv)
+static int run(const struct cmd_verb *verb, int argc, char **argv)
 {
     struct cmd_result result = {.json = asks_for_json(argc, argv)};
     struct vmcp_error err = {0};
@@ -70,6 +56,17 @@ static int run(const struct verb *verb, int argc, char **argv)
     return rc < 0 ? complain(verb->name, &result, &err) : result.exit;
 }
 
+static int no_such_verb(const char *name)
+{
+    const char *names[VERBS];
+    for (size_t i = 0; i < VERBS; i++)
+        names[i] = cmd_verbs[i]->name;
+    const char *near = vmcp_suggest(name, names, VERBS, sizeof(*names));
+    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", name,
+            near ? "; did you mean " : "", near ? near : "");
+    return VMCP_EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
@@ -77,15 +74,10 @@ int main(int argc, char **argv)
         print_help(argc > 1 ? stdout : stderr);
         return argc > 1 ? VMCP_EXIT_DONE : VMCP_EXIT_USAGE;
     }
-    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
-        puts("vmcp " VMCP_VERSION);
-        return VMCP_EXIT_DONE;
-    }
+    if (strcmp(name, "--version") == 0)
+        name = "version";
     for (size_t i = 0; i < VERBS; i++)
-        if (strcmp(verbs[i].name, name) == 0)
-            return run(&verbs[i], argc - 1, argv + 1);
-    const char *near = vmcp_suggest(name, verbs, VERBS, sizeof(*verbs));
-    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", name,
-            near ? "; did you mean " : "", near ? near : "");
-    return VMCP_EXIT_USAGE;
+        if (strcmp(cmd_verbs[i]->name, name) == 0)
+            return run(cmd_verbs[i], argc - 1, argv + 1);
+    return no_such_verb(name);
 }

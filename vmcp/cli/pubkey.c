@@ -67,7 +67,7 @@ static int print_jwk(const struct vmcp_key *key, const char *wrap, struct vmcp_e
     return 0;
 }
 
-int cmd_pubkey(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {.format = NULL};
     struct vmcp_list operands = {0};
@@ -90,3 +90,5 @@ int cmd_pubkey(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         return print_jwk(key, format, err);
     return vmcp_fail(err, VMCP_E_USAGE, "--format %s: pem, der, jwk or jwks is wanted", format);
 }
+
+const struct cmd_verb cmd_pubkey = {"pubkey", &command, run};

@@ -167,7 +167,7 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
     return vmcp_respond(&responder, &subject, &q, key, alg, time(NULL), ret, jti, err);
 }
 
-int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {.ttl = VMCP_TTL_DEFAULT};
     struct vmcp_list operands = {0};
@@ -186,3 +186,5 @@ int cmd_sign(int argc, char **argv, struct cmd_result *result, struct vmcp_error
         puts(answer);
     return 0;
 }
+
+const struct cmd_verb cmd_sign = {"sign", &command, run};

@@ -28,7 +28,7 @@ static const struct vmcp_command command = {
     .example = "  vmcp thumbprint cfg.key.pub > cfg.example.org.thumbprints\n",
 };
 
-int cmd_thumbprint(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {0};
     struct vmcp_list operands = {0};
@@ -53,3 +53,5 @@ int cmd_thumbprint(int argc, char **argv, struct cmd_result *result, struct vmcp
         cmd_print_json(report);
     return 0;
 }
+
+const struct cmd_verb cmd_thumbprint = {"thumbprint", &command, run};

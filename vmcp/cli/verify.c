@@ -16,7 +16,7 @@ static const struct vmcp_command command = {
                "      --hostid h1 --salt abc answer.jose\n",
 };
 
-int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
+static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct cmd_expect a = CMD_EXPECT_DEFAULTS;
     struct vmcp_list operands = {0};
@@ -28,3 +28,5 @@ int cmd_verify(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     rc = cmd_expect_verify(&a, operands.items[0], NULL, NULL, &answer, err);
     return rc < 0 ? rc : cmd_print_answer(&answer, a.json, err);
 }
+
+const struct cmd_verb cmd_verify = {"verify", &command, run};
