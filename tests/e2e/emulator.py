@@ -73,8 +73,10 @@ class Emulator:
 
     def start(self):
         log = open(self.folder / "stderr", "ab")
+        # One that is killed leaves its temporary folder behind: in ours.
+        env = dict(os.environ, TMPDIR=str(self.folder))
         self.process = subprocess.Popen([EMULATOR, *self.options], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=log, text=True)
+                                        stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         log.close()
         lines = [self.process.stdout.readline() for _ in range(2)]
         ports = [re.fullmatch(r"ready (\w+) http://127\.0\.0\.1:(\d+)\n", line) for line in lines]
