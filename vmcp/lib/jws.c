@@ -87,14 +87,15 @@ static int decode_object(const char *text, size_t chars, const char *what, json_
     return 0;
 }
 
-/* Find the two dots of three non-empty parts. */
+/* Find the two dots of three parts. The last may be empty: that is what an unsigned token looks
+ * like, and its `alg` is what is wrong with it. */
 static int split(const char *text, size_t len, size_t dots[static 2], struct vmcp_error *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < len; i++)
         if (text[i] == '.' && ++count <= 2)
             dots[count - 1] = i;
-    if (count != 2 || dots[0] == 0 || dots[1] == dots[0] + 1 || dots[1] + 1 == len)
+    if (count != 2 || dots[0] == 0 || dots[1] == dots[0] + 1)
         return vmcp_fail(err, VMCP_E_ANSWER_MALFORMED,
                          "not a JWS in compact serialization: three parts between dots are wanted");
     return 0;
