@@ -40,6 +40,7 @@ static int insert(struct emu_call *call, json_t **ret, struct emu_refusal *why)
         .store = call->cloud->store,
         .project = call->cloud->project,
         .zone = call->zone,
+        .subnet = emu_room_subnet(call->cloud->room),
         .default_account = call->cloud->default_account,
         .caller = call->email,
     };

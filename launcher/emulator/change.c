@@ -149,8 +149,10 @@ static int apply_insert(struct emu_call *call, void *arg, struct emu_operation *
     if (other.id)
         return emu_refuse(why, 409, "alreadyExists", "The resource '%s' already exists",
                           emu_instance_path(instance));
-    const struct emu_insert_context context = {
-        .store = call->cloud->store, .project = call->cloud->project, .zone = call->zone};
+    const struct emu_insert_context context = {.store = call->cloud->store,
+                                               .project = call->cloud->project,
+                                               .zone = call->zone,
+                                               .subnet = emu_room_subnet(call->cloud->room)};
     rc = emu_insert_place(&context, instance, why);
     if (rc == 0)
         rc = begin_operation(call, "insert", instance, op, why);

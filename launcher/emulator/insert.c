@@ -229,7 +229,7 @@ static int choose_ip(const struct emu_insert_context *context, struct emu_instan
     bool taken = false;
     bool asked = instance->ip != 0;
     int rc = asked ? emu_instance_ip_taken(context->store, instance->ip, &taken, &err)
-                   : emu_instance_free_ip(context->store, &instance->ip, &err);
+                   : emu_instance_free_ip(context->store, context->subnet, &instance->ip, &err);
     if (rc < 0)
         return emu_refuse_fault(why, &err);
     if (taken)

@@ -17,6 +17,7 @@ struct emu_insert_context {
     struct emu_store *store;
     const char *project;
     const char *zone;
+    uint32_t subnet;             /* of the VMs' addresses, a /20; host byte order */
     const char *default_account; /* what `email: "default"` means */
     const char *caller;          /* who asks, for messages */
 };

@@ -39,7 +39,7 @@ static int check_network(const struct emu_insert_context *context, const json_t 
     return 0;
 }
 
-static int check_ip(const char *text, uint32_t *ret, struct emu_refusal *why)
+static int check_ip(const char *text, uint32_t subnet, uint32_t *ret, struct emu_refusal *why)
 {
     struct in_addr address;
     *ret = 0;
@@ -50,10 +50,9 @@ static int check_ip(const char *text, uint32_t *ret, struct emu_refusal *why)
                                 "Must be a valid IPv4 address.");
     uint32_t ip = ntohl(address.s_addr);
     /* The first two are the network's and the gateway's, the last two are reserved. */
-    if (ip < EMU_SUBNET + 2 || ip > EMU_SUBNET + EMU_SUBNET_SIZE - 3)
+    if (ip < subnet + 2 || ip > subnet + EMU_SUBNET_SIZE - 3)
         return emu_refuse_field(why, "resource.networkInterfaces[0].networkIP", text,
-                                "Requested internal IP address is not in the subnetwork's range "
-                                "10.128.0.0/20.");
+                                "Requested internal IP address is not in the subnetwork's range.");
     *ret = ip;
     return 0;
 }
@@ -98,7 +97,7 @@ int emu_insert_nics(const struct emu_insert_context *context, const json_t *nics
     const json_t *nic = json_array_get(nics, 0);
     int rc = check_network(context, nic, why);
     if (rc == 0)
-        rc = check_ip(text_of(nic, "networkIP"), ret_ip, why);
+        rc = check_ip(text_of(nic, "networkIP"), context->subnet, ret_ip, why);
     if (rc < 0)
         return rc;
     json_auto_t *made = make_nic(context, nic);

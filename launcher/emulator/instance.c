@@ -139,15 +139,17 @@ static int read_ip(void *arg, sqlite3_stmt *row)
     return 0;
 }
 
-int emu_instance_free_ip(struct emu_store *store, uint32_t *ret, struct vmcp_error *err)
+int emu_instance_free_ip(struct emu_store *store, uint32_t subnet, uint32_t *ret,
+                         struct vmcp_error *err)
 {
     /* The first hole: behind the gateway, or behind a taken address. */
-    const int64_t gateway = EMU_SUBNET + 1, end = EMU_SUBNET + EMU_SUBNET_SIZE - 3;
+    const int64_t gateway = (int64_t)subnet + 1, end = (int64_t)subnet + EMU_SUBNET_SIZE - 3;
     *ret = 0;
     return emu_store_run(
         store, read_ip, ret, err,
         "SELECT ip + 1 FROM (SELECT ?1 AS ip UNION ALL SELECT ip FROM instance ORDER BY ip) AS a"
-        " WHERE NOT EXISTS (SELECT 1 FROM instance AS b WHERE b.ip = a.ip + 1) AND a.ip < ?2"
+        " WHERE a.ip >= ?1 AND NOT EXISTS (SELECT 1 FROM instance AS b WHERE b.ip = a.ip + 1) AND "
+        "a.ip < ?2"
         " ORDER BY ip LIMIT 1",
         "ii", gateway, end);
 }

@@ -16,8 +16,7 @@
 #include "lib/error.h"
 #include "store.h"
 
-/* 10.128.0.0/20: the subnetwork of every VM. .0.1 is the gateway. Host byte order. */
-#define EMU_SUBNET UINT32_C(0x0a800000)
+/* Addresses in the subnetwork of every VM, a /20 (emu_room_subnet()). Its second is the gateway. */
 enum { EMU_SUBNET_SIZE = 4096, EMU_INSTANCE_NAME_MAX = 63 };
 
 struct emu_instance {
@@ -64,8 +63,8 @@ typedef int (*emu_instance_each_fn)(void *arg, struct emu_instance *instance);
 VMCP_MUST_CHECK int emu_instance_each(struct emu_store *store, const char *zone,
                                       emu_instance_each_fn each, void *arg, struct vmcp_error *err);
 
-/* The lowest free address, and whether one is taken. *ret is 0 if all are. */
-VMCP_MUST_CHECK int emu_instance_free_ip(struct emu_store *store, uint32_t *ret,
+/* The lowest free address of the /20 `subnet`, and whether one is taken. *ret is 0 if all are. */
+VMCP_MUST_CHECK int emu_instance_free_ip(struct emu_store *store, uint32_t subnet, uint32_t *ret,
                                          struct vmcp_error *err);
 VMCP_MUST_CHECK int emu_instance_ip_taken(struct emu_store *store, uint32_t ip, bool *ret,
                                           struct vmcp_error *err);

@@ -121,6 +121,12 @@ const char *emu_room_why(const struct emu_room *room)
     return room->why;
 }
 
+uint32_t emu_room_subnet(const struct emu_room *room)
+{
+    bool is_process = strcmp(emu_room_driver(room), "process") == 0;
+    return is_process ? EMU_ROOM_SUBNET_LOOPBACK : EMU_ROOM_SUBNET;
+}
+
 const char *emu_room_guest_api(const struct emu_room *room)
 {
     return room->guest_api;

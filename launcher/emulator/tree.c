@@ -81,15 +81,21 @@ static json_t *access_configs(const json_t *nic)
     return list;
 }
 
+static json_t *dotted(uint32_t ip)
+{
+    return json_sprintf("%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
+}
+
 static json_t *network_interfaces(const struct emu_tree_project *project,
                                   const struct emu_instance *instance)
 {
     const json_t *nic = json_array_get(json_object_get(instance->resource, "networkInterfaces"), 0);
     uint32_t ip = instance->ip;
     return json_pack(
-        "[{s:o, s:[s], s:[], s:[], s:s, s:s, s:[], s:o, s:i, s:o, s:s, s:[]}]", "accessConfigs",
+        "[{s:o, s:[s], s:[], s:[], s:o, s:s, s:[], s:o, s:i, s:o, s:s, s:[]}]", "accessConfigs",
         access_configs(nic), "dnsServers", "169.254.169.254", "forwardedIps", "forwardedIpv6s",
-        "gateway", "10.128.0.1", "ip", text_of(nic, "networkIP"), "ipAliases", "mac",
+        "gateway", dotted((ip & ~(uint32_t)(EMU_SUBNET_SIZE - 1)) + 1), "ip",
+        text_of(nic, "networkIP"), "ipAliases", "mac",
         json_sprintf("42:01:%02x:%02x:%02x:%02x", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
                      ip & 255),
         "mtu", 1460, "network", json_sprintf("projects/%s/networks/default", project->number),

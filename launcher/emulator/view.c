@@ -2,13 +2,16 @@
 #include "view.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "vm.h"
 
 struct emu_views {
     pthread_mutex_t lock;
     struct emu_view *others;
-    struct emu_view *of_vm[EMU_SUBNET_SIZE]; /* by address */
+    struct emu_view *of_vm[EMU_SUBNET_SIZE]; /* by the address's place in its /20 */
 };
 
 int emu_views_new(struct emu_views **ret, struct vmcp_error *err)
@@ -41,11 +44,15 @@ void emu_views_free(struct emu_views *views)
     free(views);
 }
 
-/* Where the view of an address is kept; NULL for one that is no VM's. */
+enum { OFFSET_MASK = EMU_SUBNET_SIZE - 1 };
+
+/* Where the view of an address is kept; NULL for one that no VM can have (see emu_room_subnet()).
+ */
 static struct emu_view **place(struct emu_views *views, uint32_t ip)
 {
-    uint32_t offset = ip - EMU_SUBNET;
-    return offset < EMU_SUBNET_SIZE ? &views->of_vm[offset] : NULL;
+    uint32_t subnet = ip & ~(uint32_t)OFFSET_MASK;
+    bool of_vms = subnet == EMU_ROOM_SUBNET || subnet == EMU_ROOM_SUBNET_LOOPBACK;
+    return of_vms ? &views->of_vm[ip & OFFSET_MASK] : NULL;
 }
 
 int emu_views_put(struct emu_views *views, const struct emu_tree_project *project,
@@ -60,6 +67,7 @@ int emu_views_put(struct emu_views *views, const struct emu_tree_project *projec
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of a VM");
     }
     *view = (struct emu_view){.tree = tree, .refs = 1};
+    view->ip = is_default ? 0 : instance->ip;
     if (!is_default)
         snprintf(view->name, sizeof(view->name), "%s", instance->name);
     pthread_mutex_lock(&views->lock);
@@ -97,7 +105,9 @@ const struct emu_view *emu_views_get(struct emu_views *views, const struct socka
     struct emu_view **at = place(views, ip);
     /* An address of the subnetwork that is no VM's (any more) is nobody; the gateway is the host.
      */
-    struct emu_view *view = at && ip > EMU_SUBNET + 1 ? *at : views->others;
+    struct emu_view *view = at && (ip & OFFSET_MASK) > 1 ? *at : views->others;
+    if (view && view != views->others && view->ip != ip)
+        view = NULL;
     if (view)
         view->refs++;
     pthread_mutex_unlock(&views->lock);

@@ -18,6 +18,7 @@
 
 struct emu_view {
     char name[EMU_INSTANCE_NAME_MAX + 1]; /* the VM's; "" for the workstation's */
+    uint32_t ip;                          /* the VM's, host byte order */
     json_t *tree;                         /* see tree.h */
     unsigned refs;
 };

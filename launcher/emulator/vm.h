@@ -51,11 +51,18 @@ const char *emu_room_why(const struct emu_room *room);    /* why not netns; "" i
  * host's address otherwise. */
 const char *emu_room_guest_api(const struct emu_room *room);
 
+/* The /20 that VMs get their addresses from, in host byte order: 10.128.0.0, but 127.128.0.0 for
+ * `process`: its guests listen on this machine's loopback, so an address there is one that leads to
+ * them, while one in 10.128.0.0/20 would lead out of this machine. */
+#define EMU_ROOM_SUBNET          UINT32_C(0x0a800000)
+#define EMU_ROOM_SUBNET_LOOPBACK UINT32_C(0x7f800000)
+uint32_t emu_room_subnet(const struct emu_room *room);
+
 struct emu_vm_spec {
     uint64_t id;          /* the instance's numeric id; the key of all calls below */
     const char *name;     /* instance name, the guest's short host name */
     const char *hostname; /* NAME.ZONE.c.PROJECT.internal */
-    struct in_addr ip;    /* its internal address in 10.128.0.0/20 */
+    struct in_addr ip;    /* its internal address in emu_room_subnet()'s /20 */
 };
 
 /* Boot. Returns when the guest's init runs (or at once for `none`). From any thread; VMs boot side

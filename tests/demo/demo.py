@@ -24,6 +24,8 @@ PROJECT = "demo-project"
 VM1_ACCOUNT = f"vm1-launcher@{PROJECT}.iam.gserviceaccount.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LAUNCHER = "/var/lib/vmcp/bin/vmcp-launch"
+# What VM-1 writes; as root and without namespaces of its own, it writes it here.
+VM1_FOLDERS = ("/var/lib/vmcp", "/var/lib/vmcp-launch")
 
 
 class Demo:
@@ -145,8 +147,7 @@ class Demo:
         self.expect_no_token()
 
     def application_url(self, vm2):
-        host = address(vm2) if self.driver == "netns" else "127.0.0.1"
-        return f"http://{host}:5000/"
+        return f"http://{address(vm2)}:5000/"
 
     def ask_metadata(self, name, path, *curl):
         """What the metadata server answers inside a VM."""
@@ -191,7 +192,9 @@ class Demo:
 
     def launch_again(self):
         """What someone does who logs in to VM-1: (exit code, report)."""
-        done = self.in_guest("vm-1-proxied", [LAUNCHER, "launch", "--json", "--wait-api"])
+        launcher = LAUNCHER if self.driver == "netns" or os.geteuid() == 0 else (
+            os.path.join(lab.guest_home("vm-1-proxied"), ".local/state/vmcp/bin/vmcp-launch"))
+        done = self.in_guest("vm-1-proxied", [launcher, "launch", "--json", "--wait-api"])
         try:
             return done.returncode, json.loads(done.stdout)
         except ValueError as e:
@@ -294,7 +297,10 @@ def outside(args):
     work = tempfile.mkdtemp(prefix="vmcp-demo-")
     lab.write_entrance(os.path.join(work, "in-lab"), work, command is not None)
     if command is None:
+        there = [f for f in VM1_FOLDERS if os.path.exists(f)]
         code = play(args, work, "process")
+        for folder in set(VM1_FOLDERS) - set(there):
+            shutil.rmtree(folder, ignore_errors=True)
     else:
         code = lab.enter(command, [sys.executable, *sys.argv, "--work", work],
                          os.path.join(work, "pid"))

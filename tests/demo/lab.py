@@ -111,6 +111,10 @@ def guest_pid(name, driver):
     return None
 
 
+def guest_home(name):
+    return environment(guest_pid(name, "process"))["HOME"]
+
+
 def environment(pid):
     rows = [v.decode() for v in read(f"/proc/{pid}/environ").split(b"\0") if v]
     return dict(row.split("=", 1) for row in rows)

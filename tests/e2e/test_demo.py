@@ -136,3 +136,13 @@ def test_a_failure_is_told_and_cleaned_up(played, tmp_path):
     assert_nothing_left(demo)
     [work] = tmp_path.glob("vmcp-demo-*")  # the logs stay for who wants to know why
     assert (work / "vmcpd.log").exists()
+
+
+def test_without_a_laboratory(played, tmp_path):
+    """Where there are no namespaces, VMs are child processes, and the story is the same."""
+    demo = played(BIN, "--driver", "process")
+    assert demo.end(90) == 0
+    assert b"VMs by process" in demo.output
+    assert b"The chain runs: all of it happened." in demo.output
+    assert_nothing_left(demo)
+    assert not list(tmp_path.glob("vmcp-demo-*"))
