@@ -8,8 +8,11 @@ if ! python3 -c 'import flask' 2>/dev/null; then
     apt-get install -y -q --no-install-recommends python3-flask
 fi
 
-mkdir -p /srv/flask-app
-cat > /srv/flask-app/app.py <<'APP'
+# Where the script is not root (a VM of the emulator's process driver), /srv is not its own.
+folder=/srv/flask-app
+mkdir -p "$folder" 2>/dev/null || folder="$HOME/flask-app"
+mkdir -p "$folder"
+cat > "$folder/app.py" <<'APP'
 import socket
 from flask import Flask
 
@@ -28,6 +31,6 @@ APP
 
 PYTHON=/usr/bin/python3
 [ -x "$PYTHON" ] || PYTHON=python3
-cd /srv/flask-app
+cd "$folder"
 nohup setsid "$PYTHON" -m flask --app app run --host 0.0.0.0 --port 5000 >flask.log 2>&1 &
 echo "flask-app: serving on port 5000"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trust.h"
 
+#include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "buf.h"
 #include "file.h"
@@ -21,6 +22,7 @@ struct vmcp_trust {
     char domain[VMCP_DOMAIN_MAX + 1];
     struct trusted items[VMCP_TRUST_KEYS_MAX];
     size_t count;
+    size_t offered; /* how often a key or thumbprint was added, those that were there included */
 };
 
 int vmcp_trust_new(const char *domain, struct vmcp_trust **ret, struct vmcp_error *err)
@@ -55,6 +57,7 @@ static int add_item(struct vmcp_trust *trust, const char *thumbprint, struct vmc
                     bool retired, struct vmcp_error *err)
 {
     struct trusted *item = find_item(trust, thumbprint);
+    trust->offered++;
     if (!item) {
         if (trust->count == VMCP_TRUST_KEYS_MAX)
             return vmcp_fail(err, VMCP_E_TRUST, "more than %d trusted keys", VMCP_TRUST_KEYS_MAX);
@@ -158,16 +161,19 @@ static int add_jwks(struct vmcp_trust *trust, const char *data, size_t len, stru
 
 static int add_lines(struct vmcp_trust *trust, const char *data, size_t len, struct vmcp_error *err)
 {
+    if (memchr(data, '\0', len))
+        return vmcp_fail(err, VMCP_E_TRUST, "neither text nor a key");
     auto_free char *text = strndup(data, len);
     if (!text)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for trusted keys");
     size_t number = 1;
     for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL; number++) {
         line += strspn(line, " \t\r");
-        size_t n = strcspn(line, " \t\r#");
-        if (n == 0)
-            continue; /* blank, or a comment */
-        line[n] = '\0';
+        line[strcspn(line, "#\r")] = '\0'; /* a comment */
+        for (size_t n = strlen(line); n > 0 && strchr(" \t", line[n - 1]); n--)
+            line[n - 1] = '\0';
+        if (!*line)
+            continue;
         int rc = vmcp_trust_add_thumbprint(trust, line, err);
         if (rc < 0) {
             struct vmcp_error inner = err ? *err : (struct vmcp_error){0};
@@ -198,7 +204,7 @@ static int add_any(struct vmcp_trust *trust, const char *data, size_t len, struc
 int vmcp_trust_add(struct vmcp_trust *trust, const char *where, const char *data, size_t len,
                    struct vmcp_error *err)
 {
-    size_t before = trust->count;
+    size_t before = trust->offered;
     if (len > VMCP_TRUST_FILE_MAX)
         return vmcp_fail_at(err, VMCP_E_TRUST, where, "over %d bytes", VMCP_TRUST_FILE_MAX);
     int rc = add_any(trust, data, len, err);
@@ -207,7 +213,7 @@ int vmcp_trust_add(struct vmcp_trust *trust, const char *where, const char *data
         return vmcp_fail_at(err, VMCP_E_TRUST, where, "%s%s%s", inner.where,
                             inner.where[0] ? ": " : "", inner.text);
     }
-    if (trust->count == before)
+    if (trust->offered == before)
         return vmcp_fail_at(err, VMCP_E_TRUST, where,
                             "no key in it; PEM public keys, a JWK set or lines of thumbprints are "
                             "wanted");
@@ -234,7 +240,8 @@ int vmcp_trust_add_dir(struct vmcp_trust *trust, const char *dir, char **ret_pat
             path = NULL;
             return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
         }
-        if (access(path, F_OK) < 0)
+        struct stat st; /* of a link, not of what it leads to: a dead one is not "not there" */
+        if (lstat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
             continue;
         int rc = vmcp_trust_add_file(trust, path, err);
         if (rc == 0)
