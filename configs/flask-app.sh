@@ -10,7 +10,7 @@ fi
 
 # Where the script is not root (a VM of the emulator's process driver), /srv is not its own.
 folder=/srv/flask-app
-mkdir -p "$folder" 2>/dev/null || folder="$HOME/flask-app"
+[ -w /srv ] || folder=$HOME/flask-app
 mkdir -p "$folder"
 cat > "$folder/app.py" <<'APP'
 import socket

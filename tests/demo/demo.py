@@ -24,8 +24,8 @@ PROJECT = "demo-project"
 VM1_ACCOUNT = f"vm1-launcher@{PROJECT}.iam.gserviceaccount.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LAUNCHER = "/var/lib/vmcp/bin/vmcp-launch"
-# What VM-1 writes; as root and without namespaces of its own, it writes it here.
-VM1_FOLDERS = ("/var/lib/vmcp", "/var/lib/vmcp-launch")
+# What the VMs write; as root and without namespaces of their own, they write it on this machine.
+VM_FOLDERS = ("/var/lib/vmcp", "/var/lib/vmcp-launch", "/srv/flask-app")
 
 
 class Demo:
@@ -297,9 +297,9 @@ def outside(args):
     work = tempfile.mkdtemp(prefix="vmcp-demo-")
     lab.write_entrance(os.path.join(work, "in-lab"), work, command is not None)
     if command is None:
-        there = [f for f in VM1_FOLDERS if os.path.exists(f)]
+        there = [f for f in VM_FOLDERS if os.path.exists(f)]
         code = play(args, work, "process")
-        for folder in set(VM1_FOLDERS) - set(there):
+        for folder in set(VM_FOLDERS) - set(there):
             shutil.rmtree(folder, ignore_errors=True)
     else:
         code = lab.enter(command, [sys.executable, *sys.argv, "--work", work],
