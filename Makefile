@@ -75,18 +75,21 @@ $(PROGRAMS) $(UNIT):
 deps: ## install the Debian packages that are missing
 	@tests/deps
 
-demo: deps ## play the whole chain with real processes on this machine (KEEP=1 leaves it running)
+demo: ## play the whole chain with real processes on this machine (KEEP=1 leaves it running)
+	@tests/deps build demo
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@$(PYTHON) tests/demo/demo.py --bin $(B)/bin $(if $(KEEP),--keep)
 
-check: deps ## unit and end-to-end tests; SANITIZE=address,undefined for a build with sanitizers
+check: ## unit and end-to-end tests; SANITIZE=address,undefined for a build with sanitizers
+	@tests/deps build demo check
 	@$(MAKE) --no-print-directory -j$(shell nproc) all unit
 	@$(PYTHON) tests/check.py $(B)
 
 .PHONY: unit
 unit: $(UNIT)
 
-lint: deps ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellcheck
+lint: ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellcheck
+	@tests/deps build lint
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@printf '%s\n' $(SOURCES) | xargs -P$(shell nproc) -n4 sh -c 'clang-tidy --quiet "$$@" -- \
 	    -std=c11 -D_GNU_SOURCE -DVMCP_VERSION="\"\"" -Ivmcp 2>/dev/null' sh
