@@ -82,8 +82,9 @@ static void read_user_data(json_t *machine, const char *prefix, int dirfd, struc
                         "`userDataFile` needs a folder: this text came from none");
     else if (vmcp_file_read_at(dirfd, json_string_value(name), &b, &err) < 0)
         vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, false, "%s: %s", err.where, err.text);
-    else if (json_object_set_new(machine, "userData", json_stringn(b.data ? b.data : "", b.len)) <
-             0)
+    else if (memchr(b.data ? b.data : "", '\0', b.len) ||
+             json_object_set_new(machine, "userData", json_stringn(b.data ? b.data : "", b.len)) <
+                 0)
         vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, false,
                         "the file is not UTF-8 text without NUL");
     json_object_del(machine, "userDataFile");
