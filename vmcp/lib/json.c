@@ -12,11 +12,10 @@
 static struct vmcp_json_pos position(const char *text, size_t offset)
 {
     struct vmcp_json_pos pos = {1, 1};
-    for (size_t i = 0; i < offset; i++) {
-        pos.column++;
-        if (text[i] == '\n')
-            pos = (struct vmcp_json_pos){pos.line + 1, 1};
-    }
+    const char *end = text + offset;
+    for (const char *n; (n = memchr(text, '\n', (size_t)(end - text))) != NULL; text = n + 1)
+        pos.line++;
+    pos.column += (size_t)(end - text);
     return pos;
 }
 
@@ -109,9 +108,21 @@ struct walk {
     size_t len, at;
 };
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Does `c` end a number or a word? */
+static bool is_delimiter(char c)
+{
+    return is_space(c) || c == ',' || c == ':' || c == ']' || c == '}' || c == '[' || c == '{' ||
+           c == '"';
+}
+
 static char peek(struct walk *w)
 {
-    while (w->at < w->len && strchr(" \t\r\n", w->text[w->at]))
+    while (w->at < w->len && is_space(w->text[w->at]))
         w->at++;
     return w->at < w->len ? w->text[w->at] : '\0';
 }
@@ -138,7 +149,7 @@ static void skip_value(struct walk *w)
         if ((c == '}' || c == ']') && depth > 0)
             depth--;
         w->at++;
-        while (w->at < w->len && !strchr(" \t\r\n,:]}[{\"", w->text[w->at]))
+        while (w->at < w->len && !is_delimiter(w->text[w->at]))
             w->at++; /* the rest of a number or a word */
     } while (depth > 0 && w->at < w->len);
 }
@@ -161,7 +172,8 @@ static bool step_into(struct walk *w, const char *token, size_t *key)
     try.at++;
     char *end = NULL;
     unsigned long want = strtoul(token, &end, 10);
-    for (unsigned long i = 0; peek(&try) && !strchr("}]", peek(&try)); i++) {
+    char c;
+    for (unsigned long i = 0; (c = peek(&try)) && c != '}' && c != ']'; i++) {
         size_t from = try.at;
         bool found = open == '[' && *token && !*end && i == want;
         if (open == '{') {
