@@ -7,7 +7,7 @@
 #include "buf.h"
 #include "json.h"
 
-enum { HEADER_MAX = 1024, JWS_MAX = 2 * VMCP_ANSWER_MAX };
+enum { HEADER_MAX = 1024, JWS_MAX = VMCP_ANSWER_MAX };
 
 static char *header_text(const struct vmcp_alg *alg, const char *typ, const char *kid)
 {
