@@ -82,7 +82,7 @@ static void algorithms(void **state)
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         struct vmcp_claims c = claims();
         json_auto_t *header = NULL;
-        json_auto_t *payload = payload_of(&c, rows[i][0], rows[i][1], &header);
+        json_decref(payload_of(&c, rows[i][0], rows[i][1], &header));
         assert_string_equal(json_string_value(json_object_get(header, "alg")), rows[i][2]);
     }
     struct vmcp_error err;
