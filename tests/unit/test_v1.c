@@ -12,22 +12,22 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* `doc` is a new reference, `ret_cases` borrowed from it. */
-static json_t *load_cases(json_t **ret_cases)
+/* The cases of the vectors; a new reference. */
+static json_t *load_cases(void)
 {
-    json_t *doc = unit_json(vectors);
-    *ret_cases = json_object_get(doc, "cases");
-    assert_true(json_array_size(*ret_cases) >= 13);
-    return doc;
+    json_auto_t *doc = unit_json(vectors);
+    json_t *cases = json_incref(json_object_get(doc, "cases"));
+    assert_true(json_array_size(cases) >= 13);
+    return cases;
 }
 
 /* The signed text is the reference signer's, byte for byte. */
 static void signed_texts(void **state)
 {
     (void)state;
-    json_t *cases, *c;
+    json_t *c;
     size_t i;
-    json_auto_t *doc = load_cases(&cases);
+    json_auto_t *cases = load_cases();
     json_array_foreach(cases, i, c)
     {
         struct vmcp_error err;
@@ -42,7 +42,7 @@ static void signed_texts(void **state)
 static void signatures(void **state)
 {
     const char *vector = unit_vector("v1-test-key.der");
-    json_t *cases, *c;
+    json_t *c;
     size_t i, len = 0;
     struct vmcp_error err;
     auto_key struct vmcp_key *key = NULL;
@@ -50,7 +50,7 @@ static void signatures(void **state)
     const char *path = unit_path(*state, "v1.key");
     unit_write(path, 0600, der, len);
     assert_good("", vmcp_key_load_private(path, &key, &err), err);
-    json_auto_t *doc = load_cases(&cases);
+    json_auto_t *cases = load_cases();
     json_array_foreach(cases, i, c)
     {
         auto_free char *answer = NULL;
@@ -67,13 +67,13 @@ static void signatures(void **state)
 static void signatures_by_the_public_key(void **state)
 {
     (void)state;
-    json_t *cases, *c;
+    json_t *c;
     size_t i, len = 0;
     struct vmcp_error err;
     auto_key struct vmcp_key *key = NULL;
     auto_free char *pem = unit_read(public_key, &len);
     assert_good("", vmcp_key_parse_public(pem, len, &key, &err), err);
-    json_auto_t *doc = load_cases(&cases);
+    json_auto_t *cases = load_cases();
     json_array_foreach(cases, i, c)
     {
         uint8_t sig[512];
@@ -107,13 +107,13 @@ static char *answer_of(const json_t *c)
 static void answers(void **state)
 {
     (void)state;
-    json_t *cases, *c;
+    json_t *c;
     size_t i;
     struct vmcp_error err;
     auto_trust struct vmcp_trust *trust = NULL;
     assert_good("", vmcp_trust_new("cfg.example.org", &trust, &err), err);
     assert_good("", vmcp_trust_add_file(trust, public_key, &err), err);
-    json_auto_t *doc = load_cases(&cases);
+    json_auto_t *cases = load_cases();
     json_array_foreach(cases, i, c)
     {
         auto_free char *text = answer_of(c);
