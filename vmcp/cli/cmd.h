@@ -53,6 +53,10 @@ VMCP_MUST_CHECK int cmd_parse(const struct vmcp_command *command, int argc, char
 /* Print one JSON value and a newline on standard output. */
 void cmd_print_json(const json_t *value);
 
+/* A string of any bytes (a file name, a word of an unverified answer) as JSON: made clean text
+ * first, so that it never makes a whole report disappear. A new reference; NULL without memory. */
+json_t *cmd_json_string(const char *s);
+
 /* A trust set for `domain` from files and thumbprints; `jwks` (NULL: none) is a file that resolves
  * thumbprints. At least one source is wanted. */
 VMCP_MUST_CHECK int cmd_trust(const char *domain, const struct vmcp_list *files,

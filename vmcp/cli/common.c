@@ -21,6 +21,15 @@ int cmd_parse(const struct vmcp_command *command, int argc, char **argv, void *a
     return 1;
 }
 
+json_t *cmd_json_string(const char *s)
+{
+    auto_free char *copy = strdup(s);
+    if (!copy)
+        return NULL;
+    vmcp_text_clean(copy);
+    return json_string(copy);
+}
+
 void cmd_print_json(const json_t *value)
 {
     auto_free char *text = json_dumps(value, JSON_INDENT(2));

@@ -81,9 +81,15 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         rc = write_pair(key, a.out, err);
     if (rc < 0)
         return rc;
-    json_auto_t *report = json_pack("{s:s, s:s, s:s, s:s, s:s+}", "code", "ok", "type",
-                                    vmcp_key_type_name(key), "thumbprint", vmcp_key_thumbprint(key),
-                                    "private", a.out, "public", a.out, ".pub");
+    auto_free char *public = NULL;
+    if (asprintf(&public, "%s.pub", a.out) < 0) {
+        public = NULL;
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
+    }
+    json_auto_t *report =
+        json_pack("{s:s, s:s, s:s, s:o, s:o}", "code", "ok", "type", vmcp_key_type_name(key),
+                  "thumbprint", vmcp_key_thumbprint(key), "private", cmd_json_string(a.out),
+                  "public", cmd_json_string(public));
     fprintf(stderr, "made %s (private, keep it) and %s.pub (public, give it away)\n", a.out, a.out);
     if (a.json)
         cmd_print_json(report);

@@ -53,9 +53,9 @@ static void report(struct lint *l, const char *path, size_t line, size_t column,
         l->warnings++;
     if (l->json)
         json_array_append_new(l->findings,
-                              json_pack("{s:s, s:I, s:I, s:s, s:s}", "file", path, "line",
-                                        (json_int_t)line, "column", (json_int_t)column, "level",
-                                        kind, "text", text));
+                              json_pack("{s:o, s:I, s:I, s:s, s:s}", "file", cmd_json_string(path),
+                                        "line", (json_int_t)line, "column", (json_int_t)column,
+                                        "level", kind, "text", text));
     else if (line)
         printf("%s:%zu:%zu: %s: %s\n", path, line, column, kind, text);
     else

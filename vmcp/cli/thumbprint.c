@@ -44,9 +44,9 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
             return rc;
         if (!a.json)
             puts(vmcp_key_thumbprint(key));
-        json_array_append_new(keys, json_pack("{s:s, s:s, s:s}", "file", operands.items[i], "type",
-                                              vmcp_key_type_name(key), "thumbprint",
-                                              vmcp_key_thumbprint(key)));
+        json_array_append_new(
+            keys, json_pack("{s:o, s:s, s:s}", "file", cmd_json_string(operands.items[i]), "type",
+                            vmcp_key_type_name(key), "thumbprint", vmcp_key_thumbprint(key)));
     }
     json_auto_t *report = json_pack("{s:s, s:O}", "code", "ok", "keys", keys);
     if (a.json)
