@@ -192,10 +192,22 @@ int vmcp_key_parse_public(const char *data, size_t len, struct vmcp_key **ret,
     return wrap_or_free(pkey, false, ret, err);
 }
 
+/* Whoever gives FILE.pub for FILE is not to be told how to lock it. */
+static bool is_public(const char *path)
+{
+    auto_secret_buf struct vmcp_buf b = VMCP_BUF(VMCP_KEY_FILE_MAX);
+    auto_key struct vmcp_key *key = NULL;
+    return vmcp_file_read(path, VMCP_FILE_PUBLIC, &b, NULL) == 0 &&
+           vmcp_key_parse_public(b.data ? b.data : "", b.len, &key, NULL) == 0;
+}
+
 int vmcp_key_load_private(const char *path, struct vmcp_key **ret, struct vmcp_error *err)
 {
     auto_secret_buf struct vmcp_buf b = VMCP_BUF(VMCP_KEY_FILE_MAX);
     int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &b, err);
+    if (rc == -VMCP_E_FILE_MODE && is_public(path))
+        rc = vmcp_fail(err, VMCP_E_KEY_PUBLIC_ONLY,
+                       "this is a public key; the private one is wanted here");
     if (rc == 0)
         rc = vmcp_key_parse_private(b.data ? b.data : "", b.len, ret, err);
     return rc < 0 ? vmcp_error_locate(err, path) : 0;
