@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vmcp verify and explain; our answers read by other people's code, and theirs by ours."""
+import base64
+import hashlib
+import hmac
+import json
+import resource
+import shutil
+import subprocess
+import time
+import urllib.parse
+import uuid
+
+import jwt
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
+from cryptography.hazmat.primitives.serialization import (load_pem_private_key,
+                                                          load_pem_public_key)
+from jwcrypto import jwk, jws
+
+from conftest import DOMAIN, MACHINE, ROOT, write_json
+
+SIGN = ("--domain", DOMAIN, "--hostid", "host-1", "--salt", "Salt-1")
+EXPECT = (*SIGN, "--machine", "web")
+KEY_OF = {"EdDSA": "ed25519", "ES256": "p-256", "PS256": "rsa-2048", "RS256": "rsa-2048",
+          "RS512": "rsa-2048"}
+ALGS = list(KEY_OF)
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def good_claims(**changes):
+    now = int(time.time())
+    claims = {"iss": DOMAIN, "sub": "web", "aud": "host-1", "nonce": "Salt-1", "iat": now,
+              "exp": now + 300, "jti": str(uuid.uuid4()), "serial": 7, "machine": MACHINE}
+    claims.update(changes)
+    return {k: v for k, v in claims.items() if v is not None}
+
+
+def private(keys, kind):
+    return load_pem_private_key(keys[kind].path.read_bytes(), None)
+
+
+def raw_sign(key, alg, data):
+    """By python3-cryptography alone, from the RFCs."""
+    if alg == "EdDSA":
+        return key.sign(data)
+    if alg == "ES256":
+        r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    if alg == "PS256":
+        return key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    return key.sign(data, padding.PKCS1v15(),
+                    hashes.SHA512() if alg == "RS512" else hashes.SHA256())
+
+
+def raw_verify(key, alg, data, sig):
+    if alg == "EdDSA":
+        key.verify(sig, data)
+    elif alg == "ES256":
+        assert len(sig) == 64
+        der = utils.encode_dss_signature(int.from_bytes(sig[:32], "big"),
+                                         int.from_bytes(sig[32:], "big"))
+        key.verify(der, data, ec.ECDSA(hashes.SHA256()))
+    elif alg == "PS256":
+        key.verify(sig, data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    else:
+        key.verify(sig, data, padding.PKCS1v15(),
+                   hashes.SHA512() if alg == "RS512" else hashes.SHA256())
+
+
+def token(key, alg, claims, **header):
+    head = {"alg": alg, "typ": "vmcp+jwt", **header}
+    text = b64(json.dumps(head).encode()) + "." + b64(json.dumps(claims).encode())
+    return text + "." + b64(raw_sign(key, alg, text.encode()))
+
+
+@pytest.fixture
+def web(scratch):
+    return write_json(scratch / "web.json", {"serial": 7, "machine": MACHINE,
+                                             "gce": {"labels": {"é": "€"}}})
+
+
+@pytest.fixture
+def sign(vmcp, keys, web):
+    def call(alg="EdDSA", *more):
+        return vmcp("sign", "--key", keys[KEY_OF[alg]].path, "--alg", alg, *SIGN, *more,
+                    web).out.strip()
+    return call
+
+
+# -- other people's code ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("alg", ALGS)
+def test_ours_verified_by_cryptography(sign, keys, alg):
+    text = sign(alg)
+    head, body, sig = text.split(".")
+    assert json.loads(unb64(head)) == {"alg": alg, "kid": keys[KEY_OF[alg]].thumbprint,
+                                       "typ": "vmcp+jwt"}
+    public = load_pem_public_key(keys[KEY_OF[alg]].pub.read_bytes())
+    raw_verify(public, alg, f"{head}.{body}".encode(), unb64(sig))
+    with pytest.raises(InvalidSignature):
+        raw_verify(public, alg, f"{head}.{body}x".encode(), unb64(sig))
+    claims = json.loads(unb64(body))
+    assert claims["machine"] == MACHINE and claims["gce"] == {"labels": {"é": "€"}}
+
+
+@pytest.mark.parametrize("alg", ALGS)
+def test_ours_verified_by_jwt(sign, keys, alg):
+    claims = jwt.decode(sign(alg), keys[KEY_OF[alg]].pub.read_text(), algorithms=[alg],
+                        audience="host-1", issuer=DOMAIN,
+                        options={"require": ["iss", "sub", "aud", "iat", "exp", "jti", "nonce"]})
+    assert claims["nonce"] == "Salt-1" and claims["serial"] == 7
+
+
+@pytest.mark.parametrize("alg", ALGS)
+def test_ours_verified_by_jwcrypto(vmcp, sign, keys, alg):
+    """With the key as `vmcp pubkey` publishes it."""
+    published = vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwks").out
+    key = jwk.JWKSet.from_json(published).get_key(keys[KEY_OF[alg]].thumbprint)
+    read = jws.JWS()
+    read.allowed_algs = [alg]
+    read.deserialize(sign(alg), key)
+    assert json.loads(read.payload)["sub"] == "web"
+    assert read.jose_header["typ"] == "vmcp+jwt"
+
+
+@pytest.mark.parametrize("alg", ALGS)
+def test_theirs_verified_by_us(vmcp, keys, alg):
+    key = private(keys, KEY_OF[alg])
+    pub = keys[KEY_OF[alg]].pub
+    by_hand = token(key, alg, good_claims())
+    by_jwt = jwt.encode(good_claims(), key, algorithm=alg, headers={"typ": "vmcp+jwt"})
+    made = jws.JWS(json.dumps(good_claims()))
+    made.add_signature(jwk.JWK.from_pem(keys[KEY_OF[alg]].path.read_bytes()), alg=alg,
+                       protected=json.dumps({"alg": alg, "typ": "vmcp+jwt",
+                                             "kid": keys[KEY_OF[alg]].thumbprint}))
+    for text in (by_hand, by_jwt, made.serialize(compact=True)):
+        done = vmcp("verify", "--trust", pub, *EXPECT, "--complete", stdin=text.encode())
+        assert done.json == MACHINE and done.err == ""
+        broken = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
+        done = vmcp("verify", "--trust", pub, *EXPECT, "--json", stdin=broken.encode(), code=1)
+        assert done.json["code"] in ("signature-invalid", "answer-malformed")
+
+
+def test_the_other_name_of_eddsa(vmcp, keys):
+    """RFC 9864's `Ed25519` is the same signature under another name."""
+    key, claims = private(keys, "ed25519"), good_claims()
+    text = b64(b'{"alg":"Ed25519","typ":"vmcp+jwt"}') + "." + b64(json.dumps(claims).encode())
+    text += "." + b64(key.sign(text.encode()))
+    assert vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT,
+                stdin=text.encode()).json == MACHINE
+
+
+WEBCRYPTO = {"EdDSA": ["Ed25519", "Ed25519"],
+             "ES256": [{"name": "ECDSA", "namedCurve": "P-256"}, {"name": "ECDSA",
+                                                                  "hash": "SHA-256"}],
+             "PS256": [{"name": "RSA-PSS", "hash": "SHA-256"}, {"name": "RSA-PSS",
+                                                                "saltLength": 32}],
+             "RS256": [{"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"}, "RSASSA-PKCS1-v1_5"],
+             "RS512": [{"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-512"}, "RSASSA-PKCS1-v1_5"]}
+
+
+@pytest.mark.parametrize("alg", ALGS)
+def test_ours_verified_by_webcrypto(vmcp, sign, keys, alg):
+    node = shutil.which("node") or shutil.which("nodejs")
+    if not node:
+        pytest.skip("node is not installed")
+    key = vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwk").json
+    key_alg, verify_alg = WEBCRYPTO[alg]
+    script = """
+const [key, importAlg, verifyAlg, token] = JSON.parse(require("fs").readFileSync(0));
+const [h, p, s] = token.split(".");
+(async () => {
+  let k;
+  try { k = await crypto.subtle.importKey("jwk", {...key, kid: undefined}, importAlg, false,
+                                          ["verify"]); }
+  catch (e) { if (e.name === "NotSupportedError") { console.log("unsupported"); return; } throw e; }
+  console.log(await crypto.subtle.verify(verifyAlg, k, Buffer.from(s, "base64url"),
+                                         Buffer.from(h + "." + p)));
+})();
+"""
+    major = int(subprocess.run([node, "-p", "process.versions.node.split('.')[0]"], text=True,
+                               capture_output=True, check=True, timeout=20).stdout)
+    if major < 18:
+        pytest.skip("node is older than 18")
+    if major < 20:
+        script = "globalThis.crypto ??= require('crypto').webcrypto;" + script
+    done = subprocess.run([node, "-e", script], text=True, capture_output=True, check=False,
+                          input=json.dumps([key, key_alg, verify_alg, sign(alg)]), timeout=30)
+    if done.stdout.strip() == "unsupported":
+        pytest.skip(f"this node has no {alg}")
+    assert done.stdout.strip() == "true", done.stderr
+
+
+def test_ours_verified_by_jose(vmcp, sign, keys, scratch):
+    """Debian's `jose` knows ES256, PS256, RS256, RS512."""
+    if not shutil.which("jose"):
+        pytest.skip("jose is not installed")
+    for alg in ALGS[1:]:
+        key = scratch / "key.jwk"
+        key.write_bytes(vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwk").bytes)
+        (scratch / "t").write_text(sign(alg))
+        done = subprocess.run(["jose", "jws", "ver", "-i", scratch / "t", "-k", key, "-O-"],
+                              capture_output=True, check=False, timeout=20)
+        assert done.returncode == 0 and json.loads(done.stdout)["sub"] == "web", (alg, done)
+
+
+# -- version 1 -------------------------------------------------------------------------------------
+
+def v1_text(params, salt):
+    """The signed text, from the published rules."""
+    lines = ""
+    for key in sorted(params, key=lambda k: k.encode()):
+        if key != "signature":
+            value = params[key]
+            text = str(int(value)) if isinstance(value, (bool, int)) else value
+            lines += f"{key.lower()}={urllib.parse.quote(text, safe='-_.~')}\n"
+    return lines + salt
+
+
+def v1_sign(key, params, salt):
+    sig = key.sign(v1_text(params, salt).encode(), padding.PKCS1v15(), hashes.SHA512())
+    return {**params, "signature": base64.b64encode(sig).decode()}
+
+
+V1_MACHINE = {"name": "Wéb /%~", "secret": "s=\n+&", "Zone": "a", "cpus": 2, "disk": 0, "neg": -7,
+              "userData": "tab\there €\U0001f680"}
+
+
+def test_version_1_signature_computed_again(vmcp, keys, scratch):
+    """PKCS#1 v1.5 has no random in it: the two signatures are the same bytes."""
+    path = write_json(scratch / "m.json", {**V1_MACHINE, "on": True})
+    ours = vmcp("sign", "--key", keys["rsa-2048"].path, "--format", "v1", "--salt", "Salt-1",
+                path).json
+    assert ours == v1_sign(private(keys, "rsa-2048"), {**V1_MACHINE, "on": 1}, "Salt-1")
+
+
+def test_version_1_of_theirs(vmcp, keys):
+    text = json.dumps(v1_sign(private(keys, "rsa-2048"), V1_MACHINE, "Salt-1")).encode()
+    options = ("verify", "--format", "v1", "--trust", keys["rsa-2048"].pub)
+    done = vmcp(*options, "--salt", "Salt-1", stdin=text)
+    assert done.json == V1_MACHINE
+    assert "not checked: domain, machine, host id, time, serial" in done.err
+    assert vmcp(*options, "--salt", "Salt-1", "--expect-name", V1_MACHINE["name"],
+                stdin=text).json == V1_MACHINE
+    done = vmcp(*options, "--salt", "Salt-1", "--machine", "web", "--json", stdin=text, code=1)
+    assert done.json["code"] == "machine-mismatch"
+    done = vmcp(*options, "--salt", "Salt-2", "--json", stdin=text, code=1)
+    assert done.json["code"] == "signature-invalid"
+    done = vmcp("verify", "--trust", keys["rsa-2048"].pub, "--salt", "Salt-1", "--json", stdin=text,
+                code=1)  # never because an answer looks like it
+    assert done.json["code"] == "answer-malformed"
+
+
+def test_version_1_vectors(vmcp):
+    cases = json.loads((ROOT / "tests/vectors/vmcp-v1.json").read_text())["cases"]
+    for case in cases:
+        params = {k: int(v) if isinstance(v, bool) else v for k, v in case["params"].items()}
+        text = json.dumps({**params, "signature": case["signature"]}).encode()
+        refused = case["name"] == "numeric-string"
+        done = vmcp("verify", "--format", "v1", "--trust",
+                    ROOT / "tests/vectors/v1-test-key.pub.pem", "--salt", case["salt"], "--json",
+                    stdin=text, code=1 if refused else 0)
+        assert done.json["code"] == ("machine-invalid" if refused else "ok"), case["name"]
+        assert refused or done.json["machine"] == params
+
+
+# -- refusals --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("code, changes", [
+    ("domain-mismatch", {"iss": "other.example.org"}),
+    ("machine-mismatch", {"sub": "db"}),
+    ("hostid-mismatch", {"aud": "host-2"}),
+    ("claims-malformed", {"aud": ["host-1"]}),
+    ("salt-mismatch", {"nonce": "Salt-2"}),
+    ("claims-malformed", {"jti": None}),
+    ("expired", {"iat": 1000000000, "exp": 1000000300}),
+    ("not-yet-valid", {"iat": 4000000000, "exp": 4000000300}),
+    ("lifetime-invalid", {"exp": int(time.time()) + 86400}),
+    ("claims-malformed", {"iat": "now"}),
+    ("serial-rollback", {"serial": 6}),
+    ("claims-malformed", {"serial": None}),
+    ("machine-invalid", {"machine": {"name": "n"}}),
+    ("machine-invalid", {"machine": {**MACHINE, "ApiPort": 80}}),
+    ("claims-malformed", {"gce": []}),
+    ("claims-malformed", {"count": 0}),
+])
+def test_refused_claims(vmcp, keys, code, changes):
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(**changes)).encode()
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7", "--json",
+                stdin=text, code=1)
+    assert done.json["code"] == code
+    plain = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7", stdin=text,
+                 code=1)
+    assert plain.out == "" and f"[{code}]" in plain.err  # nothing unverified is printed
+    told = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7", "--json",
+                stdin=text, code=1).json
+    assert told["code"] == code and told["checks"][-1]["code"] == code
+    assert all(c["code"] == "ok" for c in told["checks"][:-1])
+
+
+@pytest.mark.parametrize("code, header", [
+    ("typ-wrong", {"typ": "JWT"}), ("typ-wrong", {"typ": "VMCP+JWT"}),
+    ("header-refused", {"crit": ["exp"]}), ("header-refused", {"jwk": {}}),
+    ("header-refused", {"jku": "https://evil.example"}), ("header-refused", {"x5c": []}),
+    ("header-refused", {"b64": False}), ("key-untrusted", {"kid": "A" * 43}),
+])
+def test_refused_headers(vmcp, keys, code, header):
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(), **header).encode()
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json", stdin=text, code=1)
+    assert done.json["code"] == code
+
+
+def test_none_and_hmac(vmcp, keys):
+    """The classics: no signature at all, and the public key as an HMAC secret."""
+    body = b64(json.dumps(good_claims()).encode())
+    for sig in ("", "AAAA"):
+        text = b64(b'{"alg":"none","typ":"vmcp+jwt"}') + f".{body}.{sig}"
+        done = vmcp("verify", "--trust", keys["rsa-2048"].pub, *EXPECT, "--json",
+                    stdin=text.encode(), code=1)
+        assert done.json["code"] == "alg-refused"
+    head = b64(b'{"alg":"HS256","typ":"vmcp+jwt"}')
+    mac = hmac.new(keys["rsa-2048"].pub.read_bytes(), f"{head}.{body}".encode(), hashlib.sha256)
+    done = vmcp("verify", "--trust", keys["rsa-2048"].pub, *EXPECT, "--json",
+                stdin=f"{head}.{body}.{b64(mac.digest())}".encode(), code=1)
+    assert done.json["code"] == "alg-refused"
+
+
+def test_a_strangers_key(vmcp, keys):
+    stranger = ed25519.Ed25519PrivateKey.generate()
+    text = token(stranger, "EdDSA", good_claims(), kid=keys["ed25519"].thumbprint).encode()
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json", stdin=text, code=1)
+    assert done.json["code"] == "signature-invalid"
+
+
+def test_sizes(vmcp, keys, scratch):
+    big = scratch / "big"
+    big.write_bytes(b"A" * (1024 * 1024 + 1))
+    for path in (big, "/dev/zero"):
+        done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json", path, code=1)
+        assert done.json["code"] == "answer-too-large"
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+def test_where_the_answer_comes_from(vmcp, sign, keys, scratch):
+    text = sign()
+    path = scratch / "answer"
+    for content in (text, text + "\n"):  # as `vmcp sign` and an editor end it
+        path.write_text(content)
+        for source in ([path], ["-"], []):
+            done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--complete", *source,
+                        stdin=content.encode())
+            assert done.json == MACHINE and done.err == ""
+    path.write_text(text + "\n\n")
+    vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, path, code=1)
+    vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, scratch / "absent", code=3)
+
+
+def test_report(vmcp, sign, keys):
+    report = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json",
+                  stdin=sign().encode()).json
+    assert report["code"] == "ok" and report["format"] == "v2" and report["alg"] == "EdDSA"
+    assert report["kid"] == keys["ed25519"].thumbprint
+    assert (report["iss"], report["sub"], report["serial"]) == (DOMAIN, "web", 7)
+    assert report["machine"] == MACHINE and report["gce"] == {"labels": {"é": "€"}}
+    assert report["exp"] - report["iat"] == 300 and report["count"] == 1
+
+
+def test_what_was_not_expected_is_said(vmcp, sign, keys):
+    text, trust = sign().encode(), ("--trust", keys["ed25519"].pub)
+    done = vmcp("verify", *trust, "--salt", "Salt-1", stdin=text)
+    assert done.json == MACHINE
+    assert "not checked: domain, machine, host id" in done.err
+    done = vmcp("verify", *trust, "--salt", "Salt-1", "--domain", DOMAIN, stdin=text)
+    assert "not checked: machine, host id" in done.err
+    told = vmcp("explain", *trust, "--salt", "Salt-1", "--json", stdin=text).json
+    assert {c["check"]: c["code"] for c in told["checks"]}["iss"] == "not-checked"
+
+
+@pytest.mark.parametrize("options, code", [
+    ([], "usage"),                                               # no salt
+    (["--salt", "Salt-1", "--complete"], "usage"),               # and no domain, no host id
+    (["--salt", "Salt-1", "--complete", "--domain", DOMAIN], "usage"),
+    (["--salt", "a b"], "salt-malformed"),
+    (["--salt", "a\nb"], "salt-malformed"),
+    (["--salt", "s", "--hostid", "a=b"], "hostid-malformed"),
+    (["--salt", "s", "--domain", "A.B"], "domain-malformed"),
+    (["--salt", "s", "--machine", "A"], "name-malformed"),
+    (["--salt", "s", "--format", "v3"], "usage"),
+    (["--salt", "s", "--max-skew", "3601"], "usage"),
+    (["--salt", "s", "--min-serial", "-1"], "usage"),
+    (["--salt", "s", "--salt", "s"], "usage"),
+    (["--salt", "s", "a", "b"], "usage"),
+])
+@pytest.mark.parametrize("verb", ["verify", "explain"])
+def test_usage(vmcp, sign, keys, verb, options, code):
+    done = vmcp(verb, "--trust", keys["ed25519"].pub, *options, "--json", stdin=sign().encode(),
+                code=2)
+    assert done.json["code"] == code
+
+
+def test_complete_lets_the_machine_be_reported(vmcp, sign, keys):
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, *SIGN, "--complete", "--json",
+                stdin=sign().encode())
+    assert done.json["sub"] == "web" and "not checked: machine" in done.err
+
+
+def test_forms_of_trust(vmcp, sign, keys, scratch):
+    text, key = sign().encode(), keys["ed25519"]
+    jwks = scratch / "keys.jwks"
+    jwks.write_bytes(vmcp("pubkey", key.pub, "--format", "jwks").bytes)
+    der = scratch / "key.der"
+    der.write_bytes(vmcp("pubkey", key.pub, "--format", "der").bytes)
+    several = scratch / "several.pem"
+    several.write_text(keys["p-256"].pub.read_text() + key.pub.read_text())
+    lines = scratch / "lines"
+    lines.write_text(f"# ours\n{key.thumbprint}\n")
+
+    def verify(*trust, code=0):
+        return vmcp("verify", *trust, *EXPECT, "--json", stdin=text, code=code).json["code"]
+
+    for path in (key.pub, jwks, der, several):
+        assert verify("--trust", path) == "ok"
+    assert verify("--trust", key.pub, "--trust", key.pub) == "ok"
+    assert verify("--trust", keys["p-256"].pub, "--trust", key.pub) == "ok"
+    assert verify("--trust", lines, "--jwks", jwks) == "ok"
+    assert verify("--thumbprint", key.thumbprint, "--jwks", jwks) == "ok"
+    assert verify("--trust", lines, code=1) == "key-untrusted"
+    assert verify("--thumbprint", keys["p-256"].thumbprint, "--jwks", jwks,
+                  code=1) == "key-untrusted"
+    assert verify(code=2) == "usage"
+    assert verify("--thumbprint", "short", code=3) == "trust-invalid"
+    assert verify("--trust", key.path, code=3) == "trust-invalid"  # a private key
+    assert verify("--trust", scratch / "absent", code=3) == "trust-invalid"
+    (scratch / "empty").touch()
+    assert verify("--trust", scratch / "empty", code=3) == "trust-invalid"
+
+
+def test_retired_keys(vmcp, sign, keys, scratch):
+    document = vmcp("pubkey", keys["ed25519"].pub, "--format", "jwks").json
+    for status, code in (("active", 0), ("next", 0), ("retired", 1)):
+        document["keys"][0]["status"] = status
+        path = write_json(scratch / "keys.jwks", document)
+        vmcp("verify", "--trust", path, *EXPECT, stdin=sign().encode(), code=code)
+
+
+def test_skew(vmcp, keys):
+    now = int(time.time())
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(iat=now - 400, exp=now - 100))
+    trust = ("--trust", keys["ed25519"].pub)
+    vmcp("verify", *trust, *EXPECT, stdin=text.encode())
+    vmcp("verify", *trust, *EXPECT, "--max-skew", "0", stdin=text.encode(), code=1)
+
+
+def test_explain(vmcp, sign, keys):
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, stdin=sign().encode())
+    lines = done.out.splitlines()
+    assert all(line.startswith("ok ") for line in lines) and len(lines) == 11
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, "--domain", DOMAIN, "--salt", "Salt-2",
+                stdin=sign().encode(), code=1)
+    assert "FAIL nonce" in done.out and "salt-mismatch" in done.out and "\x1b" not in done.out
+    assert done.out.splitlines()[-1].lstrip().startswith("^")
+
+
+def test_explain_prints_no_control_characters(vmcp, keys):
+    """A `kid` is anybody's word before the signature is checked."""
+    text = token(ed25519.Ed25519PrivateKey.generate(), "EdDSA", good_claims(),
+                 kid="\x1b]0;evil\x07\n")
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, stdin=text.encode(), code=1)
+    assert "\x1b" not in done.out and "\x07" not in done.out and "key-untrusted" in done.out
+
+
+def test_cpu_time_of_verify(bin, vmcp, keys, scratch):
+    """An Ed25519 answer of 4 KiB in under 10 ms of CPU time, the whole process."""
+    if b"__asan_init" in bin.vmcp.read_bytes():
+        pytest.skip("a build with sanitizers is slower")
+    path = write_json(scratch / "web.json", {**MACHINE, "userData": "x" * 2700})
+    text = vmcp("sign", "--key", keys["ed25519"].path, *SIGN, path).bytes
+    assert 4000 < len(text) < 4500
+    times = []
+    for _ in range(20):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, stdin=text)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert sorted(times)[10] < 0.010
