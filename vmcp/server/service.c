@@ -143,14 +143,15 @@ static const struct http_route routes[] = {
     {0},
 };
 
-/* Errors that the glue makes below /vmcp carry the same headers. */
+/* Errors that the glue makes carry the same headers wherever they come from: `/%76mcp` is below
+ * /vmcp too, and a target that cannot be decoded may be anything. */
 static void glue_problem(void *app, const struct http_request *req, struct http_reply *reply,
                          int status, enum vmcp_code code, const char *detail)
 {
     (void)app;
+    (void)req;
     http_reply_problem(reply, status, code, detail);
-    if (req->target && strncmp(req->target, "/vmcp", 5) == 0)
-        set_vmcp_headers(reply);
+    set_vmcp_headers(reply);
 }
 
 /* Paths are encoded again before they are logged: none can end a line or hide in one. */
