@@ -93,7 +93,8 @@ static void copy_folder(struct copy *copy, int from, int to, const char *path, i
             continue;
         auto_close int sub_to = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int sub_from = openat(dirfd(dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (sub_from >= 0 && sub_to >= 0 && fchown(sub_to, copy->owner, (gid_t)copy->owner) == 0)
+        if (sub_from >= 0 && sub_to >= 0 && fchmod(sub_to, 0755) == 0 &&
+            fchown(sub_to, copy->owner, (gid_t)copy->owner) == 0)
             copy_folder(copy, sub_from, sub_to, below, depth + 1);
         else if (sub_from >= 0)
             close(sub_from);
@@ -187,8 +188,8 @@ static void add_mask(struct vmcp_buf *args, const char *path)
         add(args, "--ro-bind", "/dev/null", path, (char *)NULL);
 }
 
-/* An empty file system of the guest's own. The sizes bound what one guest can take of the host's
- * memory. */
+/* An empty file system of the guest's own. All that a guest can write to are such, so that the
+ * sizes bound what its files take of the host's memory. */
 static void add_private(struct vmcp_buf *args, const char *path, const char *mode, const char *size)
 {
     add(args, "--perms", mode, "--size", size, "--tmpfs", path, (char *)NULL);
@@ -222,6 +223,7 @@ void emu_rootfs_args(const struct emu_hidden *hidden, struct vmcp_buf *args)
     add_private(args, "/home", "0755", "1073741824");
     add_private(args, "/root", "0700", "1073741824");
     add_private(args, "/run", "0755", "67108864");
+    add_private(args, "/dev/shm", "1777", "67108864");
     for (size_t i = 0; i < sizeof(var) / sizeof(var[0]); i++)
         add(args, "--dir", var[i], (char *)NULL);
     add(args, "--perms", "1777", "--dir", "/var/tmp", "--perms", "1777", "--dir", "/run/lock",
@@ -230,5 +232,6 @@ void emu_rootfs_args(const struct emu_hidden *hidden, struct vmcp_buf *args)
 
 void emu_rootfs_seal(struct vmcp_buf *args)
 {
-    add(args, "--remount-ro", "/", (char *)NULL);
+    /* bubblewrap's /dev is a tmpfs without a size. Its devices are mounts of their own. */
+    add(args, "--remount-ro", "/dev", "--remount-ro", "/", (char *)NULL);
 }

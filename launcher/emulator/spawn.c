@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,12 +25,22 @@ enum {
     HIGH_FD = 64, /* above every number that a child asks for */
 };
 
-enum stage { ENTER_USER, ENTER_NET, BECOME_ROOT, MAKE_NET, DESCRIPTORS, ORPHANED, EXEC };
+enum stage {
+    ENTER_USER,
+    ENTER_NET,
+    BECOME_ROOT,
+    MAKE_NET,
+    LEAVE_KEYS,
+    DESCRIPTORS,
+    ORPHANED,
+    EXEC
+};
 static const char *const stage_names[] = {
     [ENTER_USER] = "enter the user namespace for",
     [ENTER_NET] = "enter the network namespace for",
     [MAKE_NET] = "make a network namespace for",
     [BECOME_ROOT] = "become root of the guest for",
+    [LEAVE_KEYS] = "make a keyring for",
     [DESCRIPTORS] = "arrange descriptors for",
     [ORPHANED] = "keep the parent of",
     [EXEC] = "run",
@@ -55,6 +67,23 @@ static int enter_namespaces(const struct emu_spawn *spawn, struct report *report
     }
     report->stage = MAKE_NET;
     return spawn->new_netns ? unshare(CLONE_NEWNET) : 0;
+}
+
+/* An empty session keyring in place of the one that was inherited, with the keys of whoever started
+ * the emulator in it (session-keyring(7)). No keyrings in this kernel: nothing to leave. */
+static int leave_keys(void)
+{
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS)
+        return 0;
+    /* The kernel has no such answer, but a system call filter has, in containers; and it stays, for
+     * the child too. It must refuse the whole call. */
+    int error = errno;
+    if (error == EPERM &&
+        syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) < 0 &&
+        errno == EPERM)
+        return 0;
+    errno = error;
+    return -1;
 }
 
 /* Put the descriptors where the program expects them. They are lifted out of the way first, since
@@ -102,6 +131,10 @@ become(const struct emu_spawn *spawn, int report_fd, pid_t parent)
         good = prctl(PR_SET_PDEATHSIG, spawn->death_signal) == 0 &&
                (!spawn->death_signal || getppid() == parent) &&
                (!spawn->subreaper || prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    }
+    if (good) {
+        report.stage = LEAVE_KEYS;
+        good = leave_keys() == 0;
     }
     if (good) {
         report.stage = DESCRIPTORS;

@@ -3,6 +3,7 @@
  *
  * Between fork and exec only async-signal-safe calls are made (POSIX.1-2017, fork), and a child
  * gets the descriptors that it is given and no others, whatever the rest of the process has open.
+ * It leaves the session keyring: kernel keys of whoever started this process are none of its own.
  *
  *     struct emu_spawn spawn = EMU_SPAWN;
  *     spawn.argv = (const char *const[]){"/usr/sbin/ip", "-batch", "-", NULL};

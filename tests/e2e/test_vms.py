@@ -56,6 +56,32 @@ echo ready
 exec -a "$mark-laboratory" sleep infinity
 """
 
+# Puts a key named MARK into a session keyring of its own, then becomes the emulator: as when the
+# emulator is started from a user's session.
+KEYED = r"""
+import ctypes, os, sys
+libc, mark = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode()
+ADD_KEY, KEYCTL = {"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine]
+JOIN_SESSION_KEYRING, SESSION = 1, -3
+if libc.syscall(KEYCTL, JOIN_SESSION_KEYRING, None) >= 0:
+    secret = b"a secret"
+    if libc.syscall(ADD_KEY, b"user", mark, secret, len(secret), SESSION) < 0:
+        raise OSError(ctypes.get_errno(), "add_key")
+    os.execv(sys.argv[2], sys.argv[2:])
+if ctypes.get_errno() not in (1, 38):
+    raise OSError(ctypes.get_errno(), "keyctl")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+# Looks for that key: by name, and in the list of all keys.
+KEY_SEARCH = r"""
+import ctypes, os, sys
+libc, mark = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode()
+KEYCTL = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
+SEARCH, SESSION = 10, -3
+print("found" if libc.syscall(KEYCTL, SEARCH, SESSION, b"user", mark, 0) >= 0 else "none")
+"""
+
 # What a guest says about itself: "=== NAME" and lines, to the serial port.
 FACTS = r"""#!/bin/bash
 say() { echo "=== $1"; }
@@ -68,10 +94,10 @@ say address; ip -4 -o addr show dev eth0; ip route; ip -o link show dev eth0
 say dmi; cat /sys/class/dmi/id/product_name
 say id; id
 say writable
-for d in / /etc /usr /bin /sys /boot /opt /proc/sys/kernel; do
+for d in / /etc /usr /bin /dev /sys /boot /opt /proc/sys/kernel; do
     touch "$d/x-$$" 2>/dev/null && echo "$d"; done
 say private
-for d in /tmp /srv /var /root /home /run /var/tmp /var/lib /var/log; do
+for d in /tmp /srv /var /root /home /run /dev/shm /var/tmp /var/lib /var/log; do
     touch "$d/x-$$" && echo "$d"; done
 say kernel
 for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do
@@ -89,6 +115,7 @@ say descriptors; for f in /proc/1/fd/*; do readlink "$f"; done
 say capabilities; grep -E 'Cap(Eff|Prm)|NoNewPrivs' /proc/self/status
 say api; curl -sS --max-time 5 -o /dev/null -w '%{http_code}\n' \
     "$CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"projects/demo-project/zones/us-central1-a/instances
+say keys; python3 -c 'KEY_SEARCH' MARK
 say end
 echo to-the-console > /dev/ttyS0
 mkdir -p /srv/www && hostname > /srv/www/index.html
@@ -97,6 +124,8 @@ setsid python3 -m http.server --directory /srv/www 8000 &
 printf 'last words without a newline'
 exit 7
 """
+
+FACTS = FACTS.replace("KEY_SEARCH", KEY_SEARCH)
 
 DAEMON = """#!/bin/bash
 (setsid bash -c 'exec -a MARK-daemon sleep 1000' &)
@@ -150,7 +179,7 @@ class Laboratory:
         folder = folder or self.work / "out"
         log = open(self.work / "emulator.log", "wb")
         self.emulator = subprocess.Popen(
-            self.command([self.program, "--metadata", METADATA, "--api", API, "--vm-driver", driver,
+            self.command(["/usr/bin/python3", "-c", KEYED, self.mark, self.program, "--metadata", METADATA, "--api", API, "--vm-driver", driver,
                           "--project", PROJECT, "--folder", str(folder), *more]),
             env=dict(os.environ, LEAK=self.mark, TMPDIR=str(self.work / "tmp")),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -343,8 +372,8 @@ def test_the_host_reaches_a_vm(cloud):
 def test_only_private_folders_are_writable(cloud):
     facts = cloud.facts("vm-one")
     assert facts["writable"] == []
-    assert facts["private"] == ["/tmp", "/srv", "/var", "/root", "/home", "/run", "/var/tmp",
-                                "/var/lib", "/var/log"]
+    assert facts["private"] == ["/tmp", "/srv", "/var", "/root", "/home", "/run", "/dev/shm",
+                                "/var/tmp", "/var/lib", "/var/log"]
     assert facts["kernel"] == []
 
 
@@ -364,6 +393,29 @@ def test_only_usr_and_a_copy_of_etc_are_mounted_from_the_host(cloud):
                  if kind not in ("tmpfs", "proc", "devpts", "sysfs", "devtmpfs")}
     assert from_disk <= {p for p in points if p == "/usr" or p.startswith(("/usr/", "/lib"))}
     assert points["/etc"] == "tmpfs"
+
+
+def test_no_key_of_the_session_that_started_the_emulator(cloud):
+    assert cloud.facts("vm-one")["keys"] == ["none"]
+
+
+def test_what_an_application_may_read_without_being_root(lab):
+    """In the user's laboratory there is one uid only."""
+    if lab.mode != "root":
+        pytest.skip("needs more than one uid")
+    lab.start("netns")
+    lab.insert("vm-one", "#!/bin/sh\nsetpriv --reuid 65534 --regid 65534 --clear-groups"
+               " ls /etc/ssl/certs/. /etc/alternatives/. && echo listed\n")
+    assert "startup-script: listed\n" in lab.serial("vm-one")
+
+
+def test_what_can_be_written_has_a_size(cloud):
+    for line in cloud.facts("vm-one")["mounts"]:
+        fields = line.split()
+        at = fields.index("-")
+        if fields[at + 1] == "tmpfs" and "rw" in fields[5].split(","):
+            # What is not a device: /dev/null and its like are mounts, of the host's /dev.
+            assert "size=" in fields[at + 3] or re.match(r"/dev/[a-z]+$", fields[4]), line
 
 
 def test_no_host_process_is_visible(cloud):
@@ -507,13 +559,15 @@ def test_process_driver(lab):
     lab.insert("vm-one", DAEMON +
                "curl -s -H 'Metadata-Flavor: Google' "
                "http://$GCE_METADATA_HOST/computeMetadata/v1/instance/name; echo\n"
-               "env; touch $HOME/x $TMPDIR/y\nexit 5\n")
+               "env; touch $HOME/x $TMPDIR/y\n"
+               f"python3 -c '{KEY_SEARCH}' MARK >key\ncat key; exit 5\n")
     text = lab.serial("vm-one")
     assert "startup-script: vm-one\n" in text
     assert "startup-script exit status 5\n" in text
     assert lab.mark not in text
     assert re.search(r"GCE_METADATA_HOST=127\.0\.0\.1:\d+\n", text)
     assert f"CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=http://{API}/compute/v1/\n" in text
+    assert "startup-script: none\n" in text
     home = Path(re.search(r"startup-script: HOME=(\S+)\n", text).group(1))
     assert home.is_dir() and home.parent.stat().st_mode & 0o777 == 0o700
     wait(lab.daemons, "the guest's daemon", 5)
