@@ -24,7 +24,7 @@ static int split(const char *addr_port, char *host, size_t size, const char **re
         to--;
     }
     bool bare_ipv6 = from == addr_port && colon && memchr(from, ':', (size_t)(to - from));
-    if (!colon || to == from || bare_ipv6 || (size_t)(to - from) >= size)
+    if (!colon || to == from || !colon[1] || bare_ipv6 || (size_t)(to - from) >= size)
         return vmcp_fail_at(err, VMCP_E_USAGE, addr_port,
                             "not an address to listen on; ADDR:PORT is wanted, like "
                             "127.0.0.1:8080 or [::1]:8080");
