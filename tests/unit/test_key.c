@@ -91,6 +91,32 @@ static void private_forms(void **state)
     }
 }
 
+/* `openssl ecparam -genkey` puts the curve's name before the key. */
+static void a_key_behind_its_curve(void **state)
+{
+    (void)state;
+    static const char *const before[] = {
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
+        "-----BEGIN EC PARAMETERS-----\n-----END EC PARAMETERS-----",
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"};
+    const struct vmcp_key *own = unit_key("p-256");
+    size_t len = 0;
+    auto_free char *pem = encode(vmcp_key_pkey(own), true, "PEM", "type-specific", NULL, &len);
+    for (size_t i = 0; i < UNIT_COUNT(before); i++) {
+        struct vmcp_error err;
+        auto_key struct vmcp_key *key = NULL;
+        auto_free char *text = NULL;
+        assert_true(asprintf(&text, "%s%s", before[i], pem) > 0);
+        if (i == 2) { /* a block without its end */
+            assert_code(before[i], vmcp_key_parse_private(text, strlen(text), &key, &err), err,
+                        VMCP_E_KEY);
+            continue;
+        }
+        assert_good(before[i], vmcp_key_parse_private(text, strlen(text), &key, &err), err);
+        assert_string_equal(vmcp_key_thumbprint(key), vmcp_key_thumbprint(own));
+    }
+}
+
 static void public_forms(void **state)
 {
     static const struct {
@@ -320,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_that_can_be_made),
         cmocka_unit_test(private_forms),
+        cmocka_unit_test(a_key_behind_its_curve),
         cmocka_unit_test(public_forms),
         cmocka_unit_test(the_wrong_half),
         cmocka_unit_test(unsupported_keys),

@@ -147,9 +147,25 @@ static int no_passphrase(char *buf, int size, int rwflag, void *asked)
     return -1;
 }
 
+/* `openssl ecparam -genkey` writes the curve's name as a PEM block of its own before the key. */
+static void skip_ec_parameters(const char **data, size_t *len)
+{
+    static const char begin[] = "-----BEGIN EC PARAMETERS-----";
+    static const char end[] = "-----END EC PARAMETERS-----";
+    const char *to = NULL;
+    if (*len > strlen(begin) && memcmp(*data, begin, strlen(begin)) == 0)
+        to = memmem(*data, *len, end, strlen(end));
+    if (!to)
+        return;
+    to += strlen(end);
+    *len -= (size_t)(to - *data);
+    *data = to;
+}
+
 static EVP_PKEY *decode(const char *data, size_t len, int selection, bool *encrypted)
 {
     EVP_PKEY *pkey = NULL;
+    skip_ec_parameters(&data, &len);
     auto_decoder OSSL_DECODER_CTX *ctx =
         OSSL_DECODER_CTX_new_for_pkey(&pkey, NULL, NULL, NULL, selection, NULL, NULL);
     const unsigned char *at = (const unsigned char *)data;
