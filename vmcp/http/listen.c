@@ -13,6 +13,13 @@ VMCP_DEFINE_AUTO(addrinfo_auto, struct addrinfo *, freeaddrinfo)
 
 enum { BACKLOG = 1024 };
 
+/* getaddrinfo() would take nothing for any port, and 99999 for 34463. */
+static bool port_is_good(const char *port)
+{
+    return *port && strspn(port, "0123456789") == strlen(port) && strlen(port) <= 5 &&
+           strtoul(port, NULL, 10) <= 65535;
+}
+
 /* "127.0.0.1:80", "[::1]:80", "localhost:80" */
 static int split(const char *addr_port, char *host, size_t size, const char **ret_port,
                  struct vmcp_error *err)
@@ -24,7 +31,8 @@ static int split(const char *addr_port, char *host, size_t size, const char **re
         to--;
     }
     bool bare_ipv6 = from == addr_port && colon && memchr(from, ':', (size_t)(to - from));
-    if (!colon || to == from || !colon[1] || bare_ipv6 || (size_t)(to - from) >= size)
+    if (!colon || to == from || bare_ipv6 || !port_is_good(colon + 1) ||
+        (size_t)(to - from) >= size)
         return vmcp_fail_at(err, VMCP_E_USAGE, addr_port,
                             "not an address to listen on; ADDR:PORT is wanted, like "
                             "127.0.0.1:8080 or [::1]:8080");
