@@ -49,6 +49,12 @@ static bool guard(void *app, const struct http_request *req, struct http_reply *
         emu_refusal_reply(&why, reply);
         return true;
     }
+    if (emu_hosts_twice(req)) {
+        emu_refuse(&why, 400, "badRequest", "A request has one Host header.");
+        emu_refusal_reply(&why, reply);
+        http_reply_header(reply, "Connection", "close");
+        return true;
+    }
     const char *refused = emu_hosts_refuse(&cloud->hosts, req);
     if (!refused)
         return false;
@@ -91,6 +97,7 @@ static void log_request(void *app, const struct http_request *req, const struct 
 struct http_server_options emu_api_options(struct emu_cloud *cloud)
 {
     return (struct http_server_options){
+        .body_max = HTTP_BODY_MAX,
         .routes = routes,
         .app = cloud,
         .guard = guard,

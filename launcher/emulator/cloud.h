@@ -29,7 +29,8 @@ struct emu_cloud {
     struct emu_store *store;
     struct emu_tokens *tokens;
     struct emu_views *views;
-    struct emu_reqlog *log; /* NULL: none */
+    struct emu_reqlog *log;           /* NULL: none */
+    char metadata_host[EMU_HOST_LEN]; /* the address that the metadata server listens on */
     /* Set before `ready`, which handlers look at first. */
     struct emu_hosts hosts; /* of the API and token endpoint */
     struct http_server *metadata, *api;

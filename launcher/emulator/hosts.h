@@ -2,7 +2,7 @@
 /* hosts.h - the names under which this emulator may be addressed.
  *
  * A web page whose name was rebound to 127.0.0.1 can send requests here, but only with its own name
- * in Host; one of another origin sends Origin. The API and /token answer neither.
+ * in Host; one of another origin sends Origin. Nothing here answers either.
  */
 #ifndef EMU_HOSTS_H
 #define EMU_HOSTS_H
@@ -31,6 +31,14 @@ bool emu_hosts_have(const struct emu_hosts *hosts, const char *host);
 
 /* True if `url` is http://, one of the names, and exactly `path`. */
 bool emu_hosts_have_url(const struct emu_hosts *hosts, const char *url, const char *path);
+
+/* True for a second Host, which is 400 whatever they say (RFC 9112, section 3.2). */
+bool emu_hosts_twice(const struct http_request *req);
+
+/* True if `host` (a Host header) is one of the metadata server's: its names and address on Compute
+ * Engine, this machine's loopback ones, and `own`, which it listens on; with any port or none.
+ * Where it listens on all addresses (0.0.0.0, [::]), any address: what is rebound is a name. */
+bool emu_hosts_metadata(const char *own, const char *host);
 
 /* Why a request may not come in: it has an Origin, or a Host that is not ours. NULL: it may. */
 const char *emu_hosts_refuse(const struct emu_hosts *hosts, const struct http_request *req);

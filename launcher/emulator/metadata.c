@@ -223,6 +223,7 @@ static void serve(void *app, const struct http_request *req, struct http_reply *
 static bool guard(void *app, const struct http_request *req, struct http_reply *reply)
 {
     struct emu_cloud *cloud = app;
+    const char *host = http_request_header(req, "Host");
     const char *flavor = http_request_header(req, "Metadata-Flavor");
     const char *legacy = http_request_header(req, "X-Google-Metadata-Request");
     const char *why = NULL;
@@ -230,8 +231,15 @@ static bool guard(void *app, const struct http_request *req, struct http_reply *
         emu_page_reply(reply, 503, "The emulator is starting.");
         return true;
     }
+    if (emu_hosts_twice(req)) {
+        emu_page_reply(reply, 400, "A request has one Host header.");
+        http_reply_header(reply, "Connection", "close");
+        return true;
+    }
     if (http_request_header(req, "Origin"))
         why = "Requests with an Origin header, which browsers send, are not answered.";
+    else if (host && !emu_hosts_metadata(cloud->metadata_host, host))
+        why = "The Host header is not the metadata server's: metadata.google.internal is.";
     else if (strcmp(req->path, "/") == 0)
         return false;
     else if (http_request_header(req, "X-Forwarded-For"))
@@ -277,6 +285,7 @@ struct http_server_options emu_metadata_options(struct emu_cloud *cloud)
 {
     static const struct http_route routes[] = {{"GET", "/{*}", serve}, {0}};
     return (struct http_server_options){
+        .body_max = HTTP_BODY_MAX,
         .routes = routes,
         .app = cloud,
         .guard = guard,

@@ -128,6 +128,9 @@ static int start_servers(struct serving *s, const struct emu_serve_args *args,
     const struct http_server_options metadata = emu_metadata_options(cloud);
     const struct http_server_options api = emu_api_options(cloud);
     uint16_t metadata_port = 0, api_port = 0;
+    const char *colon = strrchr(args->metadata, ':'); /* without one it is refused below */
+    snprintf(cloud->metadata_host, sizeof(cloud->metadata_host), "%.*s",
+             colon ? (int)(colon - args->metadata) : 0, args->metadata);
     int rc =
         start_server(&metadata, args->metadata, s->metadata, &metadata_port, &cloud->metadata, err);
     if (rc == 0)

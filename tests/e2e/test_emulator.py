@@ -398,6 +398,40 @@ def test_api_refuses_another_host(cloud, path):
                          headers={"Host": host}).status == 200
 
 
+def raw(port, head):
+    """The status line for a request as it is written here."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+        s.sendall(head.encode())
+        return s.makefile("rb").readline().decode()
+
+
+def test_two_hosts_are_refused(cloud):
+    for port, path in ((cloud.api_port, f"/compute/v1/projects/{PROJECT}"),
+                       (cloud.metadata_port, "/"), (cloud.metadata_port, V1 + "instance/name")):
+        own = f"127.0.0.1:{port}"
+        for first, second in ((own, own), (own, "evil.example"), ("evil.example", own)):
+            line = raw(port, f"GET {path} HTTP/1.1\r\nHost: {first}\r\nMetadata-Flavor: Google\r\n"
+                       f"hOST: {second}\r\n\r\n")
+            assert line.split()[1] == "400", (path, first, second)
+
+
+def test_metadata_refuses_another_host(cloud):
+    port = cloud.metadata_port
+    for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1:{port}@evil.example", "",
+                 "metadata.google.internal.evil.example", "localhost.evil.example", "10.0.0.1",
+                 "[::2]", ":80", f"x127.0.0.1:{port}", "metadata:80:80", "[", "]"):
+        for path in ("/", V1 + "instance/service-accounts/default/token"):
+            answer = cloud.metadata(path, headers={"Host": host})
+            assert answer.status == 403 and b"ya29" not in answer.body, host
+    for host in ("metadata", "metadata.google.internal", "Metadata.Google.Internal:80",
+                 "169.254.169.254", "169.254.169.254:80", f"127.0.0.1:{port}", "127.0.0.1",
+                 f"localhost:{port}", "metadata.google.internal."):
+        assert cloud.v1("instance/name", headers={"Host": host}).text == "workstation", host
+    # Before HTTP/1.1 there was no Host; no browser is that old.
+    line = raw(port, f"GET {V1}instance/name HTTP/1.0\r\nMetadata-Flavor: Google\r\n\r\n")
+    assert line.split()[1] == "200"
+
+
 def test_token_refuses_a_good_assertion_from_a_page(cloud, key):
     body = urllib.parse.urlencode({
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": sign(key)})
@@ -594,7 +628,9 @@ def test_insert_operation_and_instance(cloud):
         path = f"operations/{operation['name']}"
 
         def look():
-            status = own.instance("life")["status"], own.zone("GET", path).json["status"]
+            # The operation first: what is done when it says so is done in the instance too.
+            operation = own.zone("GET", path).json["status"]
+            status = own.instance("life")["status"], operation
             if status not in seen:
                 seen.append(status)
             return status[1] == "DONE"
