@@ -111,11 +111,12 @@ static void padding_and_length(void **state)
         {VMCP_BASE64_PADDED, "Zm8=\n"},   {VMCP_BASE64_PADDED, "Zm 8"},
         {VMCP_BASE64_PADDED, "Zm-v"},     {VMCP_BASE64_PADDED, "Zm_v"},
         {VMCP_BASE64_URL, "Zg=="},        {VMCP_BASE64_URL, "Zm8="},
-        {VMCP_BASE64_URL, "Z"},           {VMCP_BASE64_URL, "Zm9vY"},
-        {VMCP_BASE64_URL, "Zm+v"},        {VMCP_BASE64_URL, "Zm/v"},
-        {VMCP_BASE64_URL, " Zg"},         {VMCP_BASE64_URL, "Zg\n"},
-        {VMCP_BASE64_URL, "Zm9v\r\nZg"},  {VMCP_BASE64_URL, "Zh"},
-        {VMCP_BASE64_URL, "Zm9"},
+        {VMCP_BASE64_URL, "A"},           {VMCP_BASE64_URL, "AAAAA"},
+        {VMCP_BASE64_PADDED, "A==="},     {VMCP_BASE64_URL, "Z"},
+        {VMCP_BASE64_URL, "Zm9vY"},       {VMCP_BASE64_URL, "Zm+v"},
+        {VMCP_BASE64_URL, "Zm/v"},        {VMCP_BASE64_URL, " Zg"},
+        {VMCP_BASE64_URL, "Zg\n"},        {VMCP_BASE64_URL, "Zm9v\r\nZg"},
+        {VMCP_BASE64_URL, "Zh"},          {VMCP_BASE64_URL, "Zm9"},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         struct vmcp_error err;

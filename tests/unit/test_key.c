@@ -88,6 +88,10 @@ static void private_forms(void **state)
         assert_string_equal(vmcp_key_thumbprint(loaded), vmcp_key_thumbprint(own));
         assert_good(rows[i].kind, vmcp_key_load_any(path, &any, &err), err);
         assert_true(vmcp_key_is_private(any));
+        /* and none of them passes for a public key, though each has one in it */
+        auto_key struct vmcp_key *none = NULL;
+        assert_code(rows[i].kind, vmcp_key_parse_public(text, len, &none, &err), err, VMCP_E_KEY);
+        assert_non_null(strstr(err.text, "private key"));
     }
 }
 

@@ -153,6 +153,22 @@ static void lines_that_are_refused(void **state)
     }
 }
 
+/* The root key signs lists and nothing else; a list that says otherwise is refused whole. */
+static void the_root_key_is_nobodys(void **state)
+{
+    (void)state;
+    struct vmcp_error err;
+    auto_free unsigned char *der = NULL;
+    auto_free char *good = line_of("a.example.org");
+    size_t len = 0;
+    char text[8192];
+    int n = snprintf(text, sizeof(text), "%s\nb.example.org=", good);
+    assert_good("", vmcp_key_public_der(root_key(), &der, &len, &err), err);
+    vmcp_base64_encode(VMCP_BASE64_PADDED, der, len, text + n);
+    strcat(text, "\n");
+    assert_code("", read_text(text, &err), err, VMCP_E_TRUST);
+}
+
 /* One whole SubjectPublicKeyInfo: no byte behind it, no other form of the same key. */
 static void keys_in_lines(void **state)
 {
@@ -252,9 +268,10 @@ static void texts_do_not_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back),      cmocka_unit_test(what_cannot_be_listed),
-        cmocka_unit_test(signatures_of_lists), cmocka_unit_test(lines_that_are_refused),
-        cmocka_unit_test(keys_in_lines),       cmocka_unit_test(texts_do_not_mix),
+        cmocka_unit_test(there_and_back),          cmocka_unit_test(what_cannot_be_listed),
+        cmocka_unit_test(signatures_of_lists),     cmocka_unit_test(lines_that_are_refused),
+        cmocka_unit_test(the_root_key_is_nobodys), cmocka_unit_test(keys_in_lines),
+        cmocka_unit_test(texts_do_not_mix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
