@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from conftest import DOMAIN, MACHINE, Vmcpd, write_json
+from conftest import DOMAIN, MACHINE, Vmcpd, eventually, write_json
 from test_vmcp_verify import unb64, v1_sign, v1_text
 
 QUESTION = "cvm_salt=Salt-1&cvm_hostid=host-1"
@@ -320,8 +320,8 @@ def test_head_checks_and_signs_nothing(shared):
         assert answer.status == 200 and answer.body == b"" and is_private(answer)
         assert answer.headers["Content-Type"] == accept
     assert shared.ask("/vmcp/no?" + QUESTION, method="HEAD").status == 404
-    line = [l for l in shared.log.splitlines() if l.startswith("HEAD /vmcp/web 200")][-1]
-    assert "jti=" not in line and "key=" not in line
+    lines = eventually(lambda: re.findall("^HEAD /vmcp/web 200.*", shared.log, re.M))
+    assert lines and not any("jti=" in line or "key=" in line for line in lines)
 
 
 @pytest.mark.parametrize("path", ["/vmcpd", "/vmcp/", "/vmcp/web/", "/vmcp/web/x", "/VMCP",
@@ -406,7 +406,7 @@ def test_connections_are_kept(shared):
             got, head, _, rest = read_answer(s)
             assert got == status and rest == b""
             assert b"connection: close" not in head.lower(), head
-        s.sendall(b"POST /vmcp HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        s.sendall(b"POST /vmcp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         assert read_answer(s)[0] == 405
         s.sendall(request())
         assert read_answer(s)[0] == 200
@@ -478,7 +478,7 @@ def test_bodies_are_limited(shared):
             pass
         else:
             assert not read_all(s).startswith(b"HTTP/1.1 2")
-    assert shared.ask("/vmcp", method="POST", body=b"x" * 1000).status == 405
+    assert shared.ask("/vmcp", method="POST", body=b"x" * 1000).status in (405, 413)
     assert shared.ask("/healthz").status == 200
 
 
@@ -510,9 +510,9 @@ def test_what_is_no_request(shared, data):
 def test_the_log_holds_no_query_and_no_line_of_others(shared):
     shared.ask("/vmcp/web?cvm_salt=VerySaltySalt&cvm_hostid=VeryHostly")
     shared.ask("/x%22y%25z/%C3%A9%20a?cvm_salt=VerySaltySalt")
+    assert eventually(lambda: "/x%22y%25z/%C3%A9%20a 404 not-found" in shared.log)
     log = shared.log
     assert "VerySaltySalt" not in log and "VeryHostly" not in log
-    assert "/x%22y%25z/%C3%A9%20a 404 not-found" in log
     good = re.compile(r"[A-Z]+ /?\S* \d{3} [a-z-]+ \d+us( machine=\S+ serial=\d+ jti=\S+ "
                       r"key=\S{43})?")
     assert [line for line in log.splitlines() if not good.fullmatch(line)] == []
