@@ -58,7 +58,7 @@ static int plan_account(const struct emu_insert_context *context, const json_t *
     const json_t *account = json_array_get(accounts, 0);
     const char *email = text_of(account, "email");
     struct vmcp_error err = {0};
-    bool exists = false;
+    bool exists = false, may = false;
     *ret = NULL;
     if (json_array_size(accounts) == 0)
         return 0;
@@ -67,14 +67,18 @@ static int plan_account(const struct emu_insert_context *context, const json_t *
                                 "At most one service account may be assigned to an instance.");
     if (!email || strcmp(email, "default") == 0)
         email = context->default_account;
-    if (emu_account_exists(context->store, email, &exists, &err) < 0)
+    if (emu_account_exists(context->store, email, &exists, &err) < 0 ||
+        emu_account_may(context->store, context->caller, "iam.serviceAccounts.actAs", &may, &err) <
+            0)
         return emu_refuse_fault(why, &err);
-    if (!exists)
-        return emu_refuse(why, 400, "serviceAccountAccessDenied",
-                          "The user does not have access to service account '%.160s'. User: '%s'. "
-                          "Ask a project owner to grant you the iam.serviceAccountUser role on the "
-                          "service account",
-                          email, context->caller);
+    /* Of the project's accounts, by a role on the project; of another project's, none. */
+    if (!exists || !may)
+        return emu_refuse(
+            why, exists ? 403 : 400, exists ? "forbidden" : "serviceAccountAccessDenied",
+            "The user does not have access to service account '%.160s'.  User: '%s'.  "
+            "Ask a project owner to grant you the iam.serviceAccountUser role on the "
+            "service account",
+            email, context->caller);
     const json_t *scopes = json_object_get(account, "scopes");
     *ret = json_pack("[{s:s, s:o}]", "email", email, "scopes",
                      scopes ? json_deep_copy(scopes) : json_array());

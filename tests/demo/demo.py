@@ -64,6 +64,7 @@ class Demo:
             self.programs.path("gce-emulator"), "--metadata", "127.0.0.1:18080", "--api",
             "127.0.0.1:18081", "--vm-driver", self.driver, "--project", PROJECT,
             "--service-account", "operator", "--grant", "operator=roles/compute.instanceAdmin.v1",
+            "--grant", "operator=roles/iam.serviceAccountUser",
             "--service-account", "vm1-launcher",
             "--grant", "vm1-launcher=roles/compute.instanceAdmin.v1",
             "--key", f"vm1-launcher={self.file('service-credentials.json')}",

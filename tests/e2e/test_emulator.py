@@ -32,7 +32,8 @@ def cloud():
     folder = scratch()
     emulator = Emulator(
         folder, "--project", PROJECT, "--service-account", "vm1-launcher", "--service-account",
-        "nobody", "--grant", "vm1-launcher=roles/compute.instanceAdmin.v1", "--key",
+        "nobody", "--grant", "vm1-launcher=roles/compute.instanceAdmin.v1", "--grant",
+        "vm1-launcher=roles/iam.serviceAccountUser", "--key",
         f"vm1-launcher={folder}/key.json", "--key", f"nobody={folder}/nobody.json",
         "--request-log", f"{folder}/requests.jsonl", "--folder", f"{folder}/cloud").start()
     yield emulator
@@ -1004,6 +1005,47 @@ def test_request_log(cloud, key):
     assert stat.S_IMODE((cloud.folder / "requests.jsonl").stat().st_mode) == 0o600
     refused = [r for r in requests_of(cloud) if r["status"] == 401]
     assert refused and all("account" not in r for r in refused)
+
+
+@pytest.mark.parametrize("role, allowed", [
+    (None, False), ("roles/compute.admin", False), ("roles/iam.serviceAccountTokenCreator", False),
+    ("roles/iam.serviceAccountUser", True), ("roles/editor", True), ("roles/owner", True)])
+def test_who_may_give_a_vm_an_account(role, allowed):
+    folder = scratch()
+    operator = f"operator@{PROJECT}.iam.gserviceaccount.com"
+    own = Emulator(folder, "--project", PROJECT, "--service-account", "operator", "--grant",
+                   "operator=roles/compute.instanceAdmin.v1", "--service-account", "vm1-launcher",
+                   *(["--grant", f"operator={role}"] if role else [])).start()
+    try:
+        own.insert("plain")
+        default = own.api("GET", f"/compute/v1/projects/{PROJECT}").json["defaultServiceAccount"]
+        for email, called in ((LAUNCHER, LAUNCHER), ("default", default), (operator, operator)):
+            name = called.partition("@")[0][-20:].lstrip("0123456789-")
+            body = instance_body(name, serviceAccounts=[
+                {"email": email, "scopes": [CLOUD_PLATFORM]}])
+            answer = own.zone("POST", "instances", body)
+            if allowed:
+                assert answer.status == 200, answer.text
+                continue
+            assert answer.status == 403 and answer.reason == "forbidden"
+            assert answer.message == (
+                f"The user does not have access to service account '{called}'.  User: "
+                f"'{operator}'.  Ask a project owner to grant you the iam.serviceAccountUser role "
+                "on the service account")
+            assert own.instance(name) is None
+    finally:
+        own.stop()
+        remove(folder)
+
+
+def test_the_default_account_alone_may_do_all():
+    folder = scratch()
+    own = Emulator(folder, "--project", PROJECT).start()
+    try:
+        own.insert("vm", serviceAccounts=[{"email": "default", "scopes": [CLOUD_PLATFORM]}])
+    finally:
+        own.stop()
+        remove(folder)
 
 
 # State

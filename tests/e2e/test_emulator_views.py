@@ -36,7 +36,8 @@ class Lab:
         self.process = subprocess.Popen(
             ["unshare", "-rn", "sh", "-ec", SCRIPT, "sh", EMULATOR, "--vm-driver", "none",
              "--metadata", "0.0.0.0:80", "--api", "127.0.0.1:81", "--project", PROJECT,
-             "--service-account", "vm1", "--grant", "vm1=roles/compute.admin"],
+             "--service-account", "vm1", "--grant", "vm1=roles/compute.admin", "--grant",
+             "vm1=roles/iam.serviceAccountUser"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         lines = [self.process.stdout.readline() for _ in range(2)]
         assert lines == ["ready metadata http://0.0.0.0:80\n", "ready api http://127.0.0.1:81\n"], (
