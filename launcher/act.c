@@ -58,23 +58,34 @@ static int get(struct launch_run *run, struct launch_job *job, const char *zone,
     return 0;
 }
 
-/* Is the VM that has the name ours, and what differs from the plan? */
-static int judge(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+static int check_session(const struct launch_job *job, struct vmcp_error *err)
 {
     const struct launch_subject *s = job->subject;
-    size_t status = 0;
     int rc = launch_session_check(job->instance, s->domain, s->machine,
                                   launch_parameter_string(s->answer, "secret", ""), err);
-    if (rc == 0)
-        rc = find_status(job->instance, &status, err);
+    return rc < 0 ? vmcp_error_locate(err, job->plan.name) : 0;
+}
+
+/* Is the VM that has the name ours, and what differs from the plan? It is asked after every read:
+ * what is told is kept in job->drift, so that nothing is told twice. */
+static int judge(struct launch_run *run, struct launch_job *job, size_t *ret_status,
+                 struct vmcp_error *err)
+{
+    int rc = check_session(job, err);
+    if (rc < 0)
+        return rc;
+    rc = find_status(job->instance, ret_status, err);
     if (rc < 0)
         return vmcp_error_locate(err, job->plan.name);
-    job->outcome = statuses[status].would;
     json_auto_t *drift = launch_session_drift(job->instance, job->plan.body);
-    for (size_t i = 0; i < json_array_size(drift); i++)
+    if (!drift)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory to compare a VM with its plan");
+    for (size_t i = 0; i < json_array_size(drift) && !json_equal(drift, job->drift); i++)
         launch_warn(run->report, "%s differs from what was signed: %s", job->plan.name,
                     json_string_value(json_array_get(drift, i)));
-    if (json_array_size(drift) && strcmp(job->outcome, "start") == 0 &&
+    json_decref(job->drift);
+    job->drift = json_incref(drift);
+    if (json_array_size(drift) && strcmp(statuses[*ret_status].would, "start") == 0 &&
         !run->settings->accept_drift)
         return vmcp_fail_at(err, VMCP_E_DRIFT, job->plan.name,
                             "the stopped VM differs from what was signed (%s); delete it to have "
@@ -91,8 +102,13 @@ int launch_job_look(struct launch_run *run, struct launch_job *job, struct vmcp_
         int rc = get(run, job, zones->items[i], err);
         if (rc < 0)
             return rc;
-        if (job->instance)
-            return judge(run, job, err);
+        if (!job->instance)
+            continue;
+        size_t status = 0;
+        rc = judge(run, job, &status, err);
+        if (rc == 0)
+            job->outcome = statuses[status].would;
+        return rc;
     }
     snprintf(job->zone, sizeof(job->zone), "%s", zones->items[0]);
     return 0;
@@ -105,51 +121,75 @@ static time_t uptime(void)
     return now.tv_sec;
 }
 
-/* Take a VM that is ours to RUNNING. */
-static int bring_up(struct launch_run *run, struct launch_job *job, const char *otherwise,
+/* Read the VM again. One that took the name meanwhile is not the one that was judged. */
+static int read_again(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    char zone[LAUNCH_LABEL_MAX + 1], id[32];
+    memcpy(zone, job->zone, sizeof(zone));
+    snprintf(id, sizeof(id), "%s", launch_instance_id(job->instance));
+    int rc = get(run, job, zone, err);
+    if (rc < 0)
+        return rc;
+    if (!job->instance)
+        return vmcp_fail_at(err, VMCP_E_API, job->plan.name,
+                            "the VM went away while it was waited for; run this again");
+    if (strcmp(id, launch_instance_id(job->instance)) == 0)
+        return 0;
+    return vmcp_fail_at(err, VMCP_E_SESSION, job->plan.name,
+                        "another VM took the name while this one, %s, was waited for; run this "
+                        "again",
+                        id);
+}
+
+static void tell_status(const struct launch_run *run, const struct launch_job *job, const char *was,
+                        const char *status)
+{
+    if (strcmp(status, "RUNNING") != 0 && strcmp(was, status) != 0)
+        launch_say(run->report, "%s is %s", job->plan.name, status);
+}
+
+/* Take a VM that is ours to RUNNING. What this run made or started is not started again: it may
+ * have powered itself off when its work was done, and then job->instance says so. */
+static int bring_up(struct launch_run *run, struct launch_job *job, bool made,
                     struct vmcp_error *err)
 {
     time_t end = uptime() + run->settings->timeout;
-    char last[24] = "";
+    const char *was = "", *outcome = made ? "created" : "running";
+    bool done = made;
     for (;;) {
         size_t i = 0;
-        int rc = find_status(job->instance, &i, err);
+        int rc = done ? check_session(job, err) : judge(run, job, &i, err);
+        if (rc == 0 && done)
+            rc = find_status(job->instance, &i, err);
         if (rc < 0)
             return rc;
-        bool running = strcmp(statuses[i].status, "RUNNING") == 0;
-        if (!running && strcmp(last, statuses[i].status) != 0)
-            launch_say(run->report, "%s is %s", job->plan.name, statuses[i].status);
-        snprintf(last, sizeof(last), "%s", statuses[i].status);
-        if (running)
-            break;
+        tell_status(run, job, was, statuses[i].status);
+        was = statuses[i].status;
+        job->outcome = outcome;
+        if (strcmp(was, "RUNNING") == 0 || (done && statuses[i].verb))
+            return 0;
         if (uptime() >= end)
             return vmcp_fail_at(err, VMCP_E_TIMEOUT, job->plan.name,
-                                "the VM is still %s after %d s", last, (int)run->settings->timeout);
+                                "the VM is still %s after %d s", was, (int)run->settings->timeout);
         if (statuses[i].verb) {
-            otherwise = statuses[i].outcome;
+            outcome = statuses[i].outcome;
+            done = true;
             rc = launch_instance_act(&run->compute, job->zone, launch_instance_id(job->instance),
                                      statuses[i].verb, (int)run->settings->timeout, err);
         } else {
             nanosleep(&(struct timespec){.tv_sec = POLL_S, .tv_nsec = 0}, NULL);
         }
-        char zone[LAUNCH_LABEL_MAX + 1];
-        memcpy(zone, job->zone, sizeof(zone));
         if (rc == 0)
-            rc = get(run, job, zone, err);
+            rc = read_again(run, job, err);
         if (rc < 0)
             return rc;
-        if (!job->instance)
-            return vmcp_fail_at(err, VMCP_E_API, job->plan.name,
-                                "the VM went away while it was waited for; run this again");
     }
-    job->outcome = otherwise;
-    return 0;
 }
 
 static int resume(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
 {
     launch_say(run->report, "%s is there already, opened by the same session", job->plan.name);
-    return bring_up(run, job, "running", err);
+    return bring_up(run, job, false, err);
 }
 
 /* Insert in one zone, with its intent. */
@@ -177,12 +217,12 @@ static int insert(struct launch_run *run, struct launch_job *job, const struct l
                               "the name was taken for a moment only; "
                               "run this again");
         if (rc == 0)
-            rc = judge(run, job, err);
+            rc = check_session(job, err);
         return rc < 0 ? rc : resume(run, job, err);
     }
     json_decref(job->instance);
     job->instance = steal(&outcome.instance);
-    return bring_up(run, job, "created", err);
+    return bring_up(run, job, true, err);
 }
 
 static int insert_somewhere(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
@@ -230,6 +270,10 @@ int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
         launch_say(run->report, "the machine has no apiPort: nothing to wait for");
         return 0;
     }
+    if (strcmp(launch_instance_status(job->instance), "RUNNING") != 0)
+        return vmcp_fail_at(err, VMCP_E_OPERATION, job->plan.name,
+                            "the VM is %s: nothing will answer at port %lld",
+                            launch_instance_status(job->instance), port);
     const char *ip = external ? launch_instance_external_ip(job->instance)
                               : launch_instance_internal_ip(job->instance);
     int rc = launch_wait_port(run->report, ip, (int)port, (int)run->settings->api_timeout, err);
@@ -244,5 +288,6 @@ void launch_job_clear(struct launch_job *job)
 {
     launch_plan_clear(&job->plan);
     json_decref(job->instance);
+    json_decref(job->drift);
     *job = (struct launch_job){0};
 }

@@ -19,6 +19,7 @@ struct launch_job {
     const char *outcome;     /* "created", "running", "started", "resumed"; in a dry run what would
                                 be: "create", "wait", "start", "resume", "none" */
     json_t *instance;        /* as last read; owned; NULL: there is none */
+    json_t *drift;           /* what was told to differ from the plan; owned; NULL: nothing yet */
     char zone[LAUNCH_LABEL_MAX + 1];
 };
 
@@ -30,7 +31,8 @@ VMCP_MUST_CHECK int launch_job_plan(struct launch_job *job, struct vmcp_error *e
 VMCP_MUST_CHECK int launch_job_look(struct launch_run *run, struct launch_job *job,
                                     struct vmcp_error *err);
 
-/* Make it so: the VM is RUNNING at the end. */
+/* Make it so: the VM is RUNNING at the end, or was made or started here and has stopped itself
+ * since. Whatever is read while it is waited for is judged as launch_job_look() does. */
 VMCP_MUST_CHECK int launch_job_act(struct launch_run *run, struct launch_job *job,
                                    struct vmcp_error *err);
 

@@ -102,7 +102,8 @@ static int do_job(struct launch_run *run, struct launch_job *job, struct vmcp_er
     }
     rc = launch_job_act(run, job, err);
     if (rc == 0)
-        launch_say(run->report, "%s is RUNNING in %s at %s (%s)", job->plan.name, job->zone,
+        launch_say(run->report, "%s is %s in %s at %s (%s)", job->plan.name,
+                   launch_instance_status(job->instance), job->zone,
                    launch_instance_internal_ip(job->instance), job->outcome);
     return rc < 0 ? rc : launch_job_wait_api(run, job, err);
 }

@@ -559,6 +559,69 @@ def test_somebody_was_faster(world):
     assert len(world.compute.instances) == 1 and not world.intents()
 
 
+def becomes(world, changes, after=1.0):
+    """A VM of our session that is on its way, and what it is at a later look."""
+    instance = world.compute.add(status="STOPPING", metadata=mine(world))
+    threading.Timer(after, instance.update, [changes]).start()
+    return instance
+
+
+def test_what_was_waited_for_is_judged_again(world):
+    becomes(world, {"status": "TERMINATED",
+                    "metadata": mine(world, **{"startup-script": "#!/bin/sh"})})
+    done = world.refused("drift", 1)
+    assert any("startup script" in w for w in done.report["warnings"])
+
+
+def test_what_was_waited_for_is_started(world):
+    becomes(world, {"status": "TERMINATED",
+                    "metadata": mine(world, **{"startup-script": "#!/bin/sh"})})
+    report = world.launch("--accept-drift")
+    assert report["instances"][0]["outcome"] == "started"
+    assert len([w for w in report["warnings"] if "startup script" in w]) == 1
+
+
+def test_session_changes_while_waiting(world):
+    becomes(world, {"status": "TERMINATED", "metadata": mine(world, **{"vmcp-session": None})})
+    world.refused("session-conflict", 1)
+
+
+def test_another_vm_takes_the_name_while_waiting(world):
+    becomes(world, {"status": "RUNNING", "id": "77"})
+    assert "4000000000" in world.refused("session-conflict", 1).report["detail"]
+
+
+def power_off(world):
+    """Every VM has done its work and powered itself off before anybody looks."""
+    def before(request):
+        if request.url.path.endswith("/wait"):
+            for instance in world.compute.instances.values():
+                instance["status"] = "TERMINATED"
+    world.compute.before = before
+
+
+def test_a_vm_that_this_run_made_is_not_started_again(world):
+    power_off(world)
+    made = world.launch()["instances"][0]
+    assert (made["outcome"], made["status"]) == ("created", "TERMINATED")
+    assert not world.compute.requests("POST", r"/start$")
+
+
+def test_a_vm_that_this_run_started_is_not_started_again(world):
+    world.compute.add(status="TERMINATED", metadata=mine(world))
+    power_off(world)
+    made = world.launch()["instances"][0]
+    assert (made["outcome"], made["status"]) == ("started", "TERMINATED")
+    assert len(world.compute.requests("POST", r"/start$")) == 1
+
+
+def test_nothing_answers_on_a_vm_that_stopped_itself(world):
+    power_off(world)
+    done = world.run("--wait-api")
+    assert (done.returncode, done.report["code"]) == (7, "operation-failed")
+    assert done.report["instances"][0]["outcome"] == "created"
+
+
 # --- serials
 
 def test_serial_floor(world):
