@@ -73,7 +73,7 @@ if ctypes.get_errno() not in (1, 38):
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
-# Looks for that key: by name, and in the list of all keys.
+# Looks for that key by name, as keyctl(1) does.
 KEY_SEARCH = r"""
 import ctypes, os, sys
 libc, mark = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode()
