@@ -81,19 +81,42 @@ static int check_source(const json_t *source, const char *collection,
     return launch_policy_project(ref.project, settings, err);
 }
 
+/* (zones|regions)/LABEL/disks/LABEL and nothing else: a path may hold `..`. */
+static bool is_disk_path(const char *path)
+{
+    static const char *const roots[] = {"zones/", "regions/"};
+    char place[LAUNCH_LABEL_MAX + 1];
+    for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++) {
+        if (strncmp(path, roots[i], strlen(roots[i])) != 0)
+            continue;
+        path += strlen(roots[i]);
+        size_t len = strcspn(path, "/");
+        if (len >= sizeof(place) || strncmp(path + len, "/disks/", 7) != 0)
+            return false;
+        memcpy(place, path, len);
+        place[len] = '\0';
+        return launch_is_label(place) && launch_is_label(path + len + 7);
+    }
+    return false;
+}
+
 /* A disk that exists already must be one of our own project. */
 static int check_existing(const json_t *source, const struct launch_settings *settings,
                           struct vmcp_error *err)
 {
-    const char *path = source ? launch_resource_path(json_string_value(source)) : "zones/";
+    if (!source)
+        return 0;
+    const char *text = json_string_value(source);
+    const char *path = text ? launch_resource_path(text) : NULL;
     size_t len = strlen(settings->project);
     if (path && strncmp(path, "projects/", 9) == 0 &&
         strncmp(path + 9, settings->project, len) == 0 && path[9 + len] == '/')
         path += 9 + len + 1;
-    if (path && (strncmp(path, "zones/", 6) == 0 || strncmp(path, "regions/", 8) == 0))
+    if (path && is_disk_path(path))
         return 0;
     return vmcp_fail_at(err, VMCP_E_POLICY, "disks",
-                        "a disk that exists already is taken from project %.80s only",
+                        "a disk that exists already is taken from project %.80s only, as "
+                        "zones/ZONE/disks/NAME",
                         settings->project);
 }
 
