@@ -152,16 +152,16 @@ static const char *run_end(const char *p, const char *end, size_t *ret_chars)
 {
     size_t chars = 0;
     while (p < end) {
-        const char *next = skip_space(p, end);
-        bool folded = next > p && memchr(p, '\n', (size_t)(next - p));
         if (sextet(*p) >= 0) {
             chars++;
             p++;
-        } else if (folded && next < end && sextet(*next) >= 0) {
-            p = next;
-        } else {
-            break;
+            continue;
         }
+        const char *next = skip_space(p, end);
+        bool folded = next > p && memchr(p, '\n', (size_t)(next - p));
+        if (!folded || next == end || sextet(*next) < 0)
+            break;
+        p = next;
     }
     *ret_chars = chars;
     return p;
@@ -169,8 +169,12 @@ static const char *run_end(const char *p, const char *end, size_t *ret_chars)
 
 static const char *scan_base64(const char *text, const char *end, int layers)
 {
-    for (const char *p = text; p < end; p++) {
+    for (const char *p = text; p < end;) {
         size_t chars = 0;
+        if (sextet(*p) < 0) { /* no run begins here: white space is walked over once */
+            p++;
+            continue;
+        }
         const char *stop = run_end(p, end, &chars);
         /* A word may be glued to the front: each of the four alignments is tried. */
         for (size_t skip = 0; chars >= BASE64_MIN && skip < 4; skip++) {
