@@ -61,9 +61,10 @@ static int merge_entry(json_t *map, const char *key, const json_t *value, bool w
     if (strncasecmp(key, "vmcp-", 5) == 0)
         return vmcp_fail_at(err, VMCP_E_PLAN, "gce.metadata",
                             "keys that begin with vmcp- are the launcher's own");
-    if (strcmp(key, "startup-script") == 0 && with_user_data)
+    bool script = strcmp(key, "startup-script") == 0 || strcmp(key, "startup-script-url") == 0;
+    if (script && with_user_data)
         return vmcp_fail_at(err, VMCP_E_PLAN, "gce.metadata",
-                            "a startup-script stands beside userData; only one of them can run");
+                            "a %s stands beside userData; only one of them can run", key);
     if (json_is_null(value)) {
         json_object_del(map, key);
         return 0;

@@ -161,7 +161,8 @@ def test_merge(world):
 @pytest.mark.parametrize("gce", [
     {"name": "other"}, {"zone": "z"}, {"metadata": {"vmcp-session": "x"}},
     {"metadata": {"vmcp-domain": None}}, {"metadata": None}, {"metadata": {"k": 1}},
-    {"metadata": {"startup-script": "#!/bin/sh"}}, {"metadata": {"bad key": "x"}},
+    {"metadata": {"startup-script": "#!/bin/sh"}},
+    {"metadata": {"startup-script-url": "gs://b/s"}}, {"metadata": {"bad key": "x"}},
     {"metadata": {"big": "x" * 262145}}, {"disks": []}, {"tags": ["web"]},
     {"service_accounts": [{"email": "a@b.c"}]}, {"serviceaccounts": []}, {"machineType": 2},
     {"machineType": "zones/other-zone1-a/machineTypes/e2-small"}, {"canIpForward": "yes"},
@@ -699,7 +700,10 @@ def policy_cases():
         "sourceImage": "https://www.googleapis.com/compute/v1/projects/evil/global/images/x"}}]}, [
         "--allow-image-project", "evil", "--allow-image-project", "debian-cloud"]
     yield {"sourceMachineImage": "projects/web-1/global/machineImages/x"}, None
-    yield {"disks": [{"source": "projects/evil/zones/z/disks/d"}]}, None
+    for source in ("projects/evil/zones/z/disks/d", "zones/../../other/zones/z/disks/d",
+                   "zones/z/disks/../../../d", "projects/web-1/zones/z/disks/d/e", "zones/z/images/d",
+                   "zones/z/disks/D", "", "https://evil.example/zones/z/disks/d"):
+        yield {"disks": [{"source": source}]}, None
 
 
 @pytest.mark.parametrize("gce,allow", policy_cases())
@@ -756,6 +760,15 @@ def test_private_key_net(world, what):
 def test_private_key_net_lets_others_through(world, text):
     world.responder.machine["userData"] = SCRIPT + text
     world.launch()
+
+
+@pytest.mark.parametrize("part,times", [(" ", 250000), ("\n", 250000), ("a ", 120000),
+                                        ("\n=", 120000)])
+def test_private_key_net_is_linear(world, part, times):
+    world.responder.machine["userData"] = SCRIPT + part * times
+    start = time.monotonic()
+    world.launch()
+    assert time.monotonic() - start < 5
 
 
 def test_private_key_in_gce_metadata(world):
