@@ -25,7 +25,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP := $(addprefix vmcp/http/,server.c request.c reply.c listen.c)
+HTTP := $(addprefix vmcp/http/,server.c waiting.c peers.c request.c reply.c listen.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,9 @@
 #include <unistd.h>
 
 #include "lib/auto.h"
+#include "peers.h"
 #include "server_internal.h"
+#include "waiting.h"
 
 /* One request from its first line to its last byte of answer. */
 struct exchange {
@@ -27,8 +28,8 @@ struct exchange {
     bool answered;
     http_handler handler;
     int64_t started_us;
-    char memo[HTTP_MEMO_MAX];                      /* the handler's own, see server.h */
-    struct exchange *next_waiting, **waiting_link; /* in server->waiting; NULL link: not there */
+    char memo[HTTP_MEMO_MAX]; /* the handler's own, see server.h */
+    struct http_waiter waiter;
 };
 
 struct http_server {
@@ -37,12 +38,8 @@ struct http_server {
     int listen_fd;
     atomic_int in_flight;
     atomic_bool stopping;
-    /* Waiting requests: suspended connections, resumed by a wake or the timer. */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    pthread_t timer;
-    struct exchange *waiting;
-    uint64_t wakes; /* counts http_server_wake(), so that none is lost before the suspension */
+    struct http_waiting waiting;
+    struct http_peers peers; /* of added connections */
 };
 
 static int64_t now_us(void)
@@ -62,6 +59,17 @@ const char *http_request_header(const struct http_request *req, const char *name
     return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
 
+/* The exchange that a connection is in. libmicrohttpd tells of a request's beginning but, where its
+ * memory ends while it reads the headers, never of its end: then the connection's end counts. */
+static void set_current(struct MHD_Connection *connection, struct exchange *ex)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange **current = info ? info->socket_context : NULL;
+    if (current)
+        *current = ex;
+}
+
 /* Called with the request target as sent, before libmicrohttpd takes it apart. */
 static void *begin_exchange(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -70,12 +78,13 @@ static void *begin_exchange(void *cls, const char *uri, struct MHD_Connection *c
     if (!ex)
         return NULL;
     atomic_fetch_add(&server->in_flight, 1);
-    *ex = (struct exchange){.server = server, .body = VMCP_BUF(HTTP_BODY_MAX)};
+    *ex = (struct exchange){.server = server, .body = VMCP_BUF(server->options.body_max)};
     ex->started_us = now_us();
     ex->target_len = strlen(uri);
     ex->target = malloc(2 * ex->target_len + 2);
     ex->segments = malloc(ex->target_len + 2);
     ex->req.connection = connection;
+    set_current(connection, ex);
     ex->req.memo = ex->memo;
     if (ex->target) {
         memcpy(ex->target, uri, ex->target_len + 1);
@@ -91,10 +100,10 @@ static void end_exchange(void *cls, struct MHD_Connection *connection, void **co
 {
     struct http_server *server = cls;
     struct exchange *ex = *con_cls;
-    (void)connection;
     (void)how;
     if (!ex)
         return;
+    set_current(connection, NULL);
     if (ex->answered && server->options.log)
         server->options.log(server->options.app, &ex->req, &ex->reply, now_us() - ex->started_us);
     http_reply_clear(&ex->reply);
@@ -118,7 +127,7 @@ static void problem(struct exchange *ex, int status, enum vmcp_code code, const 
 static bool body_is_announced_too_large(const struct exchange *ex)
 {
     const char *length = http_request_header(&ex->req, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return length && strtoull(length, NULL, 10) > HTTP_BODY_MAX;
+    return length && strtoull(length, NULL, 10) > ex->body.max;
 }
 
 /* Choose who answers: the glue itself, the guard, or a handler. */
@@ -150,36 +159,6 @@ static void dispatch(struct exchange *ex)
     } else {
         problem(ex, 404, VMCP_E_NOT_FOUND, "there is nothing at this path");
     }
-}
-
-static void leave_waiting(struct exchange *ex)
-{
-    if (!ex->waiting_link)
-        return;
-    *ex->waiting_link = ex->next_waiting;
-    if (ex->next_waiting)
-        ex->next_waiting->waiting_link = ex->waiting_link;
-    ex->waiting_link = NULL;
-}
-
-/* Put the request aside. `wakes` was read before its handler looked at the world: if it has changed
- * since, the handler looks again at once. */
-static void wait_for_wake(struct exchange *ex, uint64_t wakes)
-{
-    struct http_server *server = ex->server;
-    pthread_mutex_lock(&server->lock);
-    MHD_suspend_connection(ex->req.connection);
-    if (server->wakes != wakes || atomic_load(&server->stopping)) {
-        MHD_resume_connection(ex->req.connection);
-    } else {
-        ex->next_waiting = server->waiting;
-        ex->waiting_link = &server->waiting;
-        if (server->waiting)
-            server->waiting->waiting_link = &ex->next_waiting;
-        server->waiting = ex;
-        pthread_cond_signal(&server->changed);
-    }
-    pthread_mutex_unlock(&server->lock);
 }
 
 static enum MHD_Result send_reply(struct exchange *ex)
@@ -217,18 +196,19 @@ static enum MHD_Result answer(struct exchange *ex)
         dispatch(ex);
     if (!ex->handler)
         return send_reply(ex);
-    pthread_mutex_lock(&server->lock);
-    uint64_t wakes = server->wakes;
-    pthread_mutex_unlock(&server->lock);
+    uint64_t mark = http_waiting_mark(&server->waiting);
     int64_t until = ex->reply.wait_until;
     http_reply_clear(&ex->reply);
-    ex->req.timed_out = atomic_load(&server->stopping) || (until && http_now_ms() >= until);
+    ex->req.timed_out =
+        atomic_load(&server->stopping) || ex->waiter.gone || (until && http_now_ms() >= until);
     ex->handler(server->options.app, &ex->req, &ex->reply);
     if (!ex->reply.wait_until || ex->req.timed_out)
         return send_reply(ex);
     if (until) /* the first answer to "until when" counts */
         ex->reply.wait_until = until;
-    wait_for_wake(ex, wakes);
+    ex->waiter.connection = ex->req.connection;
+    ex->waiter.until = ex->reply.wait_until;
+    http_waiting_put(&server->waiting, &ex->waiter, mark);
     return MHD_YES;
 }
 
@@ -282,52 +262,31 @@ static size_t leave_as_sent(void *cls, struct MHD_Connection *connection, char *
     return strlen(s);
 }
 
-/* Resume those whose time has come; all of them with `everyone`. Locked by the caller. */
-static void resume_waiting(struct http_server *server, bool everyone)
-{
-    int64_t now = http_now_ms();
-    struct exchange *next;
-    for (struct exchange *ex = server->waiting; ex; ex = next) {
-        next = ex->next_waiting;
-        if (!everyone && ex->reply.wait_until > now)
-            continue;
-        leave_waiting(ex);
-        MHD_resume_connection(ex->req.connection);
-    }
-}
-
-static int64_t nearest_deadline(const struct http_server *server)
-{
-    int64_t nearest = http_now_ms() + 1000;
-    for (const struct exchange *ex = server->waiting; ex; ex = ex->next_waiting)
-        if (ex->reply.wait_until < nearest)
-            nearest = ex->reply.wait_until;
-    return nearest;
-}
-
-static void *run_timer(void *arg)
-{
-    struct http_server *server = arg;
-    pthread_mutex_lock(&server->lock);
-    while (!atomic_load(&server->stopping)) {
-        int64_t at = nearest_deadline(server);
-        struct timespec t = {at / 1000, (at % 1000) * 1000000};
-        if (server->waiting)
-            pthread_cond_timedwait(&server->changed, &server->lock, &t);
-        else
-            pthread_cond_wait(&server->changed, &server->lock);
-        resume_waiting(server, false);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
 void http_server_wake(struct http_server *server)
 {
-    pthread_mutex_lock(&server->lock);
-    server->wakes++;
-    resume_waiting(server, true);
-    pthread_mutex_unlock(&server->lock);
+    http_waiting_wake(&server->waiting);
+}
+
+/* A connection begins and ends. */
+static void note_connection(void *cls, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode how)
+{
+    struct http_server *server = cls;
+    if (how == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = calloc(1, sizeof(struct exchange *));
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct exchange **current = *context;
+    if (current && *current) {
+        void *ex = *current;
+        end_exchange(server, connection, &ex, MHD_REQUEST_TERMINATED_WITH_ERROR);
+    }
+    free(current);
+    *context = NULL;
+    if (info && info->client_addr)
+        http_peers_give(&server->peers, info->client_addr);
 }
 
 static unsigned thread_count(unsigned wanted)
@@ -346,6 +305,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)begin_exchange, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)end_exchange, server},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_sent, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, NULL},
@@ -368,19 +328,21 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a server");
     server->options = *options;
     server->listen_fd = listen_fd;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    server->daemon = start_daemon(server);
-    if (!server->daemon || pthread_create(&server->timer, NULL, run_timer, server) != 0) {
-        if (server->daemon)
-            MHD_stop_daemon(server->daemon); /* closes the socket as well */
+    /* All that is added could land on one thread, which has its part of the whole limit only. */
+    http_peers_init(&server->peers, HTTP_CONNECTIONS_MAX / thread_count(options->threads) / 2,
+                    HTTP_CONNECTIONS_EACH);
+    int rc = http_waiting_start(&server->waiting, err);
+    if (rc < 0) {
         free(server);
-        return vmcp_fail(err, VMCP_E_NETWORK, "the HTTP server cannot be started: %s",
-                         strerror(errno));
+        return rc;
+    }
+    server->daemon = start_daemon(server);
+    if (!server->daemon) {
+        rc = vmcp_fail(err, VMCP_E_NETWORK, "the HTTP server cannot be started: %s",
+                       strerror(errno));
+        http_waiting_stop(&server->waiting);
+        free(server);
+        return rc;
     }
     *ret = server;
     return 0;
@@ -389,9 +351,16 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
 int http_server_add_connection(struct http_server *server, int fd, const struct sockaddr *peer,
                                socklen_t peer_len, struct vmcp_error *err)
 {
-    if (MHD_add_connection(server->daemon, fd, peer, peer_len) != MHD_YES)
+    if (!http_peers_take(&server->peers, peer)) {
+        close(fd);
+        return vmcp_fail(err, VMCP_E_OVERLOADED, "%d connections of one address are enough",
+                         HTTP_CONNECTIONS_EACH);
+    }
+    if (MHD_add_connection(server->daemon, fd, peer, peer_len) != MHD_YES) {
+        http_peers_give(&server->peers, peer); /* libmicrohttpd has closed it */
         return vmcp_fail(err, VMCP_E_OVERLOADED, "the server takes no further connection: %s",
-                         strerror(errno)); /* libmicrohttpd has closed it */
+                         strerror(errno));
+    }
     return 0;
 }
 
@@ -400,19 +369,15 @@ void http_server_stop(struct http_server *server, int grace_ms)
     if (!server)
         return;
     int fd = server->listen_fd < 0 ? -1 : MHD_quiesce_daemon(server->daemon);
-    pthread_mutex_lock(&server->lock);
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR); /* whoever is in the queue learns at once that nobody comes */
     atomic_store(&server->stopping, true);
-    resume_waiting(server, true);
-    pthread_cond_signal(&server->changed);
-    pthread_mutex_unlock(&server->lock);
-    pthread_join(server->timer, NULL);
+    http_waiting_stop(&server->waiting);
     int64_t until = http_now_ms() + grace_ms;
     while (atomic_load(&server->in_flight) > 0 && http_now_ms() < until)
         usleep(5000);
     MHD_stop_daemon(server->daemon);
     if (fd >= 0)
         close(fd);
-    pthread_cond_destroy(&server->changed);
-    pthread_mutex_destroy(&server->lock);
     free(server);
 }

@@ -95,6 +95,7 @@ struct http_server_options {
     /* One line for each request, after it was answered. NULL: none. Never gets the query. */
     void (*log)(void *app, const struct http_request *req, const struct http_reply *reply,
                 int64_t micros);
+    size_t body_max;  /* bytes of a request's body; 0: bodies are refused */
     unsigned threads; /* 0: one for each processor, at most 8 */
 };
 

@@ -49,6 +49,7 @@
 #define HTTP_PARAMS_MAX        32 /* query parameters of one request */
 #define HTTP_SEGMENTS_MAX      24 /* {…} and * parts of one route */
 #define HTTP_CONNECTIONS_MAX   2048
+#define HTTP_CONNECTIONS_EACH  64 /* of one VM at the emulator, of those that it brings */
 #define HTTP_CONNECTION_IDLE   30
 #define HTTP_REPLY_HEADERS_MAX 12
 #define HTTP_MEMO_MAX          32 /* what a waiting handler remembers */
