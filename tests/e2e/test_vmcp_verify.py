@@ -478,19 +478,3 @@ def test_explain_prints_no_control_characters(vmcp, keys):
                  kid="\x1b]0;evil\x07\n")
     done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, stdin=text.encode(), code=1)
     assert "\x1b" not in done.out and "\x07" not in done.out and "key-untrusted" in done.out
-
-
-def test_cpu_time_of_verify(bin, vmcp, keys, scratch):
-    """An Ed25519 answer of 4 KiB in under 10 ms of CPU time, the whole process."""
-    if b"__asan_init" in bin.vmcp.read_bytes():
-        pytest.skip("a build with sanitizers is slower")
-    path = write_json(scratch / "web.json", {**MACHINE, "userData": "x" * 2700})
-    text = vmcp("sign", "--key", keys["ed25519"].path, *SIGN, path).bytes
-    assert 4000 < len(text) < 4500
-    times = []
-    for _ in range(20):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, stdin=text)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert sorted(times)[10] < 0.010

@@ -73,11 +73,9 @@ static void print_notes(const struct vmcp_answer *a)
     static const struct {
         unsigned bit;
         const char *what;
-    } parts[] = {{VMCP_UNCHECKED_DOMAIN, "domain"},
-                 {VMCP_UNCHECKED_MACHINE, "machine"},
-                 {VMCP_UNCHECKED_HOSTID, "host id"},
-                 {VMCP_UNCHECKED_TIME, "time"},
-                 {VMCP_UNCHECKED_SERIAL, "serial"}};
+    } parts[] = {{VMCP_UNCHECKED_DOMAIN, "domain"},  {VMCP_UNCHECKED_MACHINE, "machine"},
+                 {VMCP_UNCHECKED_HOSTID, "host id"}, {VMCP_UNCHECKED_TIME, "time"},
+                 {VMCP_UNCHECKED_SERIAL, "serial"},  {VMCP_UNCHECKED_NAME, "name"}};
     for (size_t i = 0; i < a->notes.count; i++)
         fprintf(stderr, "warning: %s: %s\n", a->notes.items[i].pointer, a->notes.items[i].text);
     if (!a->unchecked)

@@ -77,6 +77,8 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
     int rc = check_names(a, err);
     if (rc == 0 && a->format)
         rc = vmcp_format_parse(a->format, &expect.format, err);
+    if (rc == 0 && a->complete && expect.format == VMCP_FORMAT_V1 && !expect.name)
+        rc = vmcp_fail(err, VMCP_E_USAGE, "--complete: version 1 needs --expect-name NAME");
     if (rc == 0) /* keys are trusted for a domain; without --domain, for whichever it is */
         rc = cmd_trust(a->domain ? a->domain : "localhost", &a->trust, &a->thumbprints, a->jwks,
                        &trust, err);

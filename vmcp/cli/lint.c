@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "lib/auto.h"
 #include "lib/config.h"
+#include "lib/macro.h"
 
 enum { SECRET_SHORT = 16 };
 
@@ -65,7 +66,7 @@ static void report(struct lint *l, const char *path, size_t line, size_t column,
 static void warn_of_secret(struct lint *l, const char *path, const struct vmcp_config *c)
 {
     size_t len = json_string_length(json_object_get(c->machine, "secret"));
-    if (len < SECRET_SHORT)
+    if (len < SECRET_SHORT && !(c->macros & VMCP_MACRO_HMAC))
         report(l, path, 0, 0, false,
                "`secret` has under 16 characters: whoever can read the VM's metadata can guess it");
 }

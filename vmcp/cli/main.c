@@ -62,7 +62,10 @@ static int no_such_verb(const char *name)
     for (size_t i = 0; i < VERBS; i++)
         names[i] = cmd_verbs[i]->name;
     const char *near = vmcp_suggest(name, names, VERBS, sizeof(*names));
-    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", name,
+    char shown[64];
+    snprintf(shown, sizeof(shown), "%s", name);
+    vmcp_text_clean(shown);
+    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", shown,
             near ? "; did you mean " : "", near ? near : "");
     return VMCP_EXIT_USAGE;
 }

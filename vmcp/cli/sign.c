@@ -12,6 +12,7 @@
 #include "lib/config.h"
 #include "lib/file.h"
 #include "lib/key.h"
+#include "lib/macro.h"
 #include "lib/name.h"
 #include "lib/question.h"
 #include "lib/respond.h"
@@ -152,6 +153,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
         rc = choose_key(a, q.format, alg, &key, err);
     if (rc == 0)
         rc = load_config(a, path, &config, err);
+    if (rc == 0 && (config.macros & VMCP_MACRO_HMAC) && !a->domain)
+        rc = vmcp_fail(err, VMCP_E_USAGE, "${vmcp.hmac.…} depends on the domain; give --domain D");
     if (rc == 0 && a->secret)
         rc = vmcp_file_read(a->secret, VMCP_FILE_PRIVATE, &secret, err);
     if (rc == 0 && a->secret && secret.len < VMCP_SECRET_MIN)

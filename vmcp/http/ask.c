@@ -235,9 +235,15 @@ static int resolve_trust(struct http_client *client, const struct http_ask *ask,
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
     }
     int rc = get(client, ask, url, "application/jwk-set+json", JWKS_MAX, &r, ret_retry, err);
+    if (rc == 0 && strcmp(r.content_type, "application/jwk-set+json") != 0)
+        rc = vmcp_fail_at(err, VMCP_E_CONTENT_TYPE, url,
+                          "not a key set: application/jwk-set+json was asked for");
     if (rc < 0)
         return rc;
-    return vmcp_trust_resolve(ask->trust, r.body.data ? r.body.data : "", r.body.len, err);
+    struct vmcp_error inner = {0};
+    if (vmcp_trust_resolve(ask->trust, r.body.data ? r.body.data : "", r.body.len, &inner) < 0)
+        return vmcp_fail_at(err, VMCP_E_RESPONDER, url, "not a key set: %s", inner.text);
+    return 0;
 }
 
 static int judge(const struct http_ask *ask, const char *salt, const struct http_response *r,

@@ -93,20 +93,23 @@ int http_params_parse(char *text, size_t len, bool controls, struct http_param *
 
 int http_request_split(struct http_request *req, char *target, struct vmcp_error *err)
 {
-    /* RFC 9112, section 3.2.1: origin-form only; we are no proxy. */
+    /* RFC 9112, section 3.2.1: origin-form only. Absolute-form is for proxies, and no client of
+     * ours sends it. */
     if (target[0] != '/')
         return vmcp_fail(err, VMCP_E_REQUEST_MALFORMED, "the request target is not a path");
     char *query = strchr(target, '?');
     size_t path_len = query ? (size_t)(query - target) : strlen(target), ignored = 0;
     if (query) {
-        query++;
+        *query++ = '\0';
         int rc = http_params_parse(query, strlen(query), false, req->params, HTTP_PARAMS_MAX,
                                    &req->param_count, err);
         if (rc < 0)
             return rc;
     }
-    req->path = target;
-    return decode(target, path_len, REFUSE_SLASH, &ignored, err);
+    int rc = decode(target, path_len, REFUSE_SLASH, &ignored, err);
+    if (rc == 0)
+        req->path = target; /* what is no path is not shown as one */
+    return rc;
 }
 
 /* Match one pattern. What {…} matched is copied into `segments`, one string after the other. */

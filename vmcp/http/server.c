@@ -77,6 +77,7 @@ static void *begin_exchange(void *cls, const char *uri, struct MHD_Connection *c
     struct exchange *ex = calloc(1, sizeof(*ex));
     if (!ex)
         return NULL;
+    atomic_fetch_add(&server->in_flight, 1);
     *ex = (struct exchange){.server = server, .body = VMCP_BUF(server->options.body_max)};
     ex->started_us = now_us();
     ex->target_len = strlen(uri);
@@ -103,8 +104,7 @@ static void end_exchange(void *cls, struct MHD_Connection *connection, void **co
     if (!ex)
         return;
     set_current(connection, NULL);
-    if (ex->seen) /* its headers were whole */
-        atomic_fetch_sub(&server->in_flight, 1);
+    atomic_fetch_sub(&server->in_flight, 1);
     if (ex->answered && server->options.log)
         server->options.log(server->options.app, &ex->req, &ex->reply, now_us() - ex->started_us);
     http_reply_clear(&ex->reply);
@@ -238,7 +238,6 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         return MHD_NO; /* no memory for this one */
     if (!ex->seen) {
         ex->seen = true;
-        atomic_fetch_add(&ex->server->in_flight, 1);
         ex->req.method = method;
         set_peer(ex);
         if (body_is_announced_too_large(ex)) {

@@ -84,7 +84,8 @@ enum {
     VMCP_UNCHECKED_MACHINE = 2,
     VMCP_UNCHECKED_HOSTID = 4,
     VMCP_UNCHECKED_TIME = 8,
-    VMCP_UNCHECKED_SERIAL = 16
+    VMCP_UNCHECKED_SERIAL = 16,
+    VMCP_UNCHECKED_NAME = 32, /* version 1 */
 };
 
 /* A good answer. */

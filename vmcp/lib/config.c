@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "auto.h"
 #include "buf.h"
@@ -235,7 +236,11 @@ int vmcp_config_load(const char *path, struct vmcp_config *ret, struct vmcp_diag
 {
     char name[VMCP_NAME_MAX + 1];
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
+    struct stat st;
     int rc = name_of_path(path, name, sizeof(name), err);
+    /* A pipe among the machine files would hold the program for ever. */
+    if (rc == 0 && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        rc = vmcp_fail_at(err, VMCP_E_FILE, path, "is not a regular file");
     if (rc == 0)
         rc = vmcp_file_read(path, VMCP_FILE_PUBLIC, &b, err);
     if (rc < 0)

@@ -57,10 +57,12 @@ static int check_depth(const char *text, size_t len, struct vmcp_error *err)
 static size_t string_start(const char *text, size_t end)
 {
     for (size_t i = end; i > 0; i--) {
+        if (text[i - 1] != '"')
+            continue;
         size_t slashes = 0;
         while (slashes < i - 1 && text[i - 2 - slashes] == '\\')
             slashes++;
-        if (text[i - 1] == '"' && slashes % 2 == 0)
+        if (slashes % 2 == 0)
             return i - 1;
     }
     return end;
@@ -87,6 +89,10 @@ int vmcp_json_parse(const char *text, size_t len, json_t **ret, struct vmcp_erro
     if (json_error_code(&e) == json_error_duplicate_key)
         return fail_at_offset(err, text, string_start(text, offset),
                               "a key that the object has already");
+    /* What jansson quotes of the document may be a secret. */
+    char *quoted = strstr(e.text, " near ");
+    if (quoted)
+        *quoted = '\0';
     return fail_at_offset(err, text, offset, e.text);
 }
 

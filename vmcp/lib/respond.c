@@ -43,6 +43,20 @@ static int text_of(const json_t *expanded, const char *known, const json_t *plai
     return *ret_made ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
 }
 
+int vmcp_respond_check(const struct vmcp_config *c, const struct vmcp_question *q,
+                       struct vmcp_error *err)
+{
+    if (q->format == VMCP_FORMAT_V1 && vmcp_config_needs_v2(c))
+        return vmcp_fail(err, VMCP_E_VERSION_2_ONLY,
+                         "%s has a part that version 1 cannot carry; ask with Accept: "
+                         "application/jose",
+                         c->name);
+    if ((c->macros & (VMCP_MACRO_HOSTID | VMCP_MACRO_HMAC)) && !q->hostid[0])
+        return vmcp_fail(err, VMCP_E_HOSTID_REQUIRED,
+                         "%s depends on who asks: the question needs cvm_hostid", c->name);
+    return 0;
+}
+
 int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
                  const struct vmcp_question *q, const struct vmcp_key *key,
                  const struct vmcp_alg *alg, int64_t now, char **ret_answer,
@@ -61,12 +75,9 @@ int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
                                  .serial = c->serial,
                                  .count = c->count > 1 ? c->count : 0};
     ret_jti[0] = '\0';
-    if (q->format == VMCP_FORMAT_V1 && vmcp_config_needs_v2(c))
-        return vmcp_fail(err, VMCP_E_VERSION_2_ONLY,
-                         "%s has a part that version 1 cannot carry; ask with Accept: "
-                         "application/jose",
-                         c->name);
-    int rc = expand(r, c, q, now, &machine, &gce, err);
+    int rc = vmcp_respond_check(c, q, err);
+    if (rc == 0)
+        rc = expand(r, c, q, now, &machine, &gce, err);
     if (rc == 0 && q->format == VMCP_FORMAT_V1)
         return vmcp_v1_sign(machine ? machine : c->machine, q->salt, key, ret_answer, err);
     if (rc == 0)

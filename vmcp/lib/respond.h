@@ -30,6 +30,12 @@ struct vmcp_subject {
     const char *gce;
 };
 
+/* What vmcp_respond() would refuse for the question's sake: VMCP_E_VERSION_2_ONLY,
+ * VMCP_E_HOSTID_REQUIRED. */
+VMCP_MUST_CHECK int vmcp_respond_check(const struct vmcp_config *config,
+                                       const struct vmcp_question *question,
+                                       struct vmcp_error *err);
+
 /* Make the answer to `question` in its format, signed with `key` and, in version 2, `alg` (NULL:
  * the key's default). `now` is in seconds since 1970. *ret_answer is a new string, free();
  * `ret_jti` is

@@ -76,6 +76,7 @@ int vmcp_v1_text(const json_t *params, struct vmcp_buf *out, struct vmcp_error *
     return vmcp_buf_check(out, "the signed text", err);
 }
 
+/* The values are copied: counting references to a machine that threads share would be a race. */
 static json_t *with_numbers(const json_t *params)
 {
     json_auto_t *copy = json_object();
@@ -85,7 +86,7 @@ static json_t *with_numbers(const json_t *params)
     {
         int failed = json_is_boolean(value)
                          ? json_object_set_new(copy, key, json_integer(json_is_true(value)))
-                         : json_object_set(copy, key, value);
+                         : json_object_set_new(copy, key, json_copy(value));
         if (failed)
             return NULL;
     }
@@ -113,6 +114,13 @@ int vmcp_v1_sign(const json_t *params, const char *salt, const struct vmcp_key *
     json_auto_t *answer = with_numbers(params);
     if (!answer || json_object_set_new(answer, "signature", json_string(encoded)) < 0)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
-    *ret_json = vmcp_json_text(answer, NULL);
-    return *ret_json ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+    size_t len = 0;
+    auto_free char *made = vmcp_json_text(answer, &len);
+    if (!made)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+    if (len > VMCP_ANSWER_MAX)
+        return vmcp_fail(err, VMCP_E_ANSWER_TOO_LARGE, "an answer of %zu bytes; 1 MiB at most",
+                         len);
+    *ret_json = steal(&made);
+    return 0;
 }

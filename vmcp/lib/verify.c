@@ -29,7 +29,7 @@ static unsigned left_open(const struct vmcp_expect *e)
 {
     if (e->format == VMCP_FORMAT_V1)
         return VMCP_UNCHECKED_DOMAIN | VMCP_UNCHECKED_MACHINE | VMCP_UNCHECKED_HOSTID |
-               VMCP_UNCHECKED_TIME | VMCP_UNCHECKED_SERIAL;
+               VMCP_UNCHECKED_TIME | VMCP_UNCHECKED_SERIAL | (e->name ? 0u : VMCP_UNCHECKED_NAME);
     return (e->domain ? 0u : VMCP_UNCHECKED_DOMAIN) | (e->machine ? 0u : VMCP_UNCHECKED_MACHINE) |
            (e->hostid ? 0u : VMCP_UNCHECKED_HOSTID);
 }
@@ -200,10 +200,11 @@ static int check_claims_of(const json_t *p, const struct vmcp_expect *e, struct 
 {
     char with[96];
     int rc = check_strings(p, e, err);
-    if (rc == 0)
-        rc = take_names(p, a, err);
     if (rc < 0)
         return rc;
+    rc = take_names(p, a, err);
+    if (rc < 0)
+        return told(e, "names", "a domain and a machine's name", rc, err);
     snprintf(with, sizeof(with), "now %lld, skew %d s", (long long)e->now, e->skew);
     rc = check_time(p, e, a, err);
     if (told(e, "time", with, rc, err) < 0)

@@ -132,7 +132,7 @@ static void print_loaded(const struct args *a, const struct loaded *l)
            srv_catalogue_digest(l->catalogue));
 }
 
-/* Serve until a signal comes. The signals were blocked before any thread was made. */
+/* Serve until a signal comes. The signals are blocked before any thread is made. */
 static int serve(const struct args *a, struct loaded *l, const sigset_t *signals,
                  struct vmcp_error *err)
 {
@@ -140,6 +140,8 @@ static int serve(const struct args *a, struct loaded *l, const sigset_t *signals
     struct http_server_options o = srv_service_options(&l->service);
     int fd = -1, signal_number = 0;
     uint16_t port = 0;
+    /* From here on a signal is waited for; before, it just ends the program. */
+    sigprocmask(SIG_BLOCK, signals, NULL);
     int rc = http_listen(a->listen, &fd, &port, err);
     if (rc == 0)
         rc = http_server_start(&o, fd, &server, err);
@@ -186,7 +188,6 @@ int main(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (vmcp_options_parse(&command, argc, argv, &a, &operands, &help, &err) < 0)
         return complain(&err);

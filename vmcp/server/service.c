@@ -83,6 +83,10 @@ static void answer_machine(struct srv_service *service, const struct http_reques
         return;
     }
     if (strcmp(req->method, "HEAD") == 0) { /* checks the question, signs nothing */
+        if (srv_signer_can(service->signer, machine, &question, &err) < 0) {
+            refuse(reply, &err);
+            return;
+        }
         http_reply_take(reply, 200, vmcp_format_media_type(question.format), NULL, 0);
         return;
     }
@@ -172,11 +176,12 @@ static void log_request(void *app, const struct http_request *req, const struct 
                         int64_t micros)
 {
     const struct srv_service *service = app;
-    char path[256];
+    char path[256], method[32];
     if (!service->access_log)
         return;
     print_path(path, sizeof(path), req->path);
-    fprintf(stderr, "%s %s %d %s %lldus%s%s\n", req->method, path, reply->status,
+    print_path(method, sizeof(method), req->method);
+    fprintf(stderr, "%s %s %d %s %lldus%s%s\n", method, path, reply->status,
             vmcp_code_name(reply->code), (long long)micros, reply->note[0] ? " " : "", reply->note);
 }
 

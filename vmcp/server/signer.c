@@ -67,6 +67,19 @@ static void insert_key(struct srv_signer *s, struct vmcp_key *key)
     s->keys[at] = key;
 }
 
+/* A private half that is another key's would make answers that every client refuses. */
+static int check_pair(const struct vmcp_key *key, const char *path, struct vmcp_error *err)
+{
+    static const char text[] = "vmcp";
+    uint8_t sig[VMCP_SIGNATURE_MAX];
+    size_t len = 0;
+    const struct vmcp_alg *alg = vmcp_alg_default(key);
+    int rc = vmcp_sign(key, alg, text, sizeof(text), sig, &len, err);
+    if (rc == 0 && vmcp_sign_check(key, alg, text, sizeof(text), sig, len, err) < 0)
+        rc = vmcp_fail(err, VMCP_E_KEY, "the private half does not fit the public one");
+    return rc < 0 ? vmcp_error_locate(err, path) : 0;
+}
+
 static int load_keys(struct srv_signer *s, const struct srv_signer_options *o,
                      struct vmcp_error *err)
 {
@@ -75,6 +88,8 @@ static int load_keys(struct srv_signer *s, const struct srv_signer_options *o,
     for (size_t i = 0; i < o->key_count; i++) {
         auto_key struct vmcp_key *key = NULL;
         int rc = vmcp_key_load_private(o->key_files[i], &key, err);
+        if (rc == 0)
+            rc = check_pair(key, o->key_files[i], err);
         if (rc < 0)
             return rc;
         for (size_t k = 0; k < s->count; k++)
@@ -166,6 +181,14 @@ static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_
     return vmcp_fail(err, VMCP_E_NO_RSA_KEY,
                      "version 1 is signed with RSA, and this domain has no active RSA key; ask "
                      "with Accept: application/jose");
+}
+
+int srv_signer_can(const struct srv_signer *signer, const struct srv_machine *machine,
+                   const struct vmcp_question *question, struct vmcp_error *err)
+{
+    size_t which = 0;
+    int rc = choose_key(signer, question->format, &which, err);
+    return rc < 0 ? rc : vmcp_respond_check(&machine->config, question, err);
 }
 
 static int make_answer(struct srv_signer *s, struct srv_work *w)

@@ -50,6 +50,11 @@ struct srv_work {
 
 void srv_signer_submit(struct srv_signer *signer, struct srv_work *work);
 
+/* What srv_signer_submit() would refuse before it signs. */
+VMCP_MUST_CHECK int srv_signer_can(const struct srv_signer *signer,
+                                   const struct srv_machine *machine,
+                                   const struct vmcp_question *question, struct vmcp_error *err);
+
 /* Make one answer of a machine and verify it as a client would. */
 VMCP_MUST_CHECK int srv_signer_self_check(struct srv_signer *signer,
                                           const struct srv_machine *machine,
