@@ -160,25 +160,78 @@ static void show(struct bootstrap *b)
     fputc('\n', stdout);
 }
 
-/* The name is taken: by the VM-1 that this state made, unchanged? */
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+static int differs(const struct bootstrap *b, const char *what, struct vmcp_error *err)
+{
+    return vmcp_fail_at(err, VMCP_E_SESSION, b->vm1->name,
+                        "VM-1 is there already and its %s differs; delete it, or choose another "
+                        "--name",
+                        what);
+}
+
+/* Every attribute that we would write, and every setting of the launcher that is there. Only the
+ * mark and the serial's floor are each run's own. */
+static int compare_metadata(const struct bootstrap *b, const json_t *from, const json_t *instance,
+                            struct vmcp_error *err)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(json_object_get(from, "metadata"), "items"), i, item)
+    {
+        const char *key = json_string_value(json_object_get(item, "key"));
+        bool ours = key && (from == b->body || strncmp(key, "vmcp-", 5) == 0 ||
+                            strcmp(key, "service-credentials") == 0);
+        if (!ours || strcmp(key, "vmcp-bootstrap") == 0 || strcmp(key, "vmcp-min-serial") == 0)
+            continue;
+        if (!same(launch_metadata_item(instance, key), launch_metadata_item(b->body, key)))
+            return differs(b, key, err);
+    }
+    return 0;
+}
+
+static const char *account_of(const json_t *instance)
+{
+    const json_t *account = json_array_get(json_object_get(instance, "serviceAccounts"), 0);
+    return json_string_value(json_object_get(account, "email"));
+}
+
+static const char *last_part(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    const char *slash = text ? strrchr(text, '/') : NULL;
+    return slash ? slash + 1 : text;
+}
+
+/* The name is taken: by the VM-1 that this state made, unchanged, and running? */
 static int recognise(struct bootstrap *b, const json_t *instance, struct vmcp_error *err)
 {
-    static const char *const watched[] = {"startup-script", "vmcp-endpoint", "vmcp-machine",
-                                          "vmcp-domain",    "vmcp-trust",    "service-credentials"};
-    const char *id = launch_instance_id(instance);
+    const char *id = launch_instance_id(instance), *status = launch_instance_status(instance);
+    const char *account = account_of(b->body);
     if (!launch_state_knows_vm(&b->run->state, id, b->run->compute.base))
         return vmcp_fail_at(err, VMCP_E_SESSION, b->vm1->name,
                             "the name is taken by a VM that was not made from here; choose another "
                             "--name");
-    for (size_t i = 0; i < sizeof(watched) / sizeof(*watched); i++) {
-        const char *is = launch_metadata_item(instance, watched[i]);
-        const char *wanted = launch_metadata_item(b->body, watched[i]);
-        if ((is || wanted) && (!is || !wanted || strcmp(is, wanted) != 0))
-            return vmcp_fail_at(err, VMCP_E_SESSION, b->vm1->name,
-                                "VM-1 is there already and its %s differs; delete it, or choose "
-                                "another --name",
-                                watched[i]);
-    }
+    int rc = compare_metadata(b, b->body, instance, err);
+    if (rc == 0)
+        rc = compare_metadata(b, instance, instance, err);
+    if (rc < 0)
+        return rc;
+    bool any_account = account && strcmp(account, "default") == 0 && account_of(instance);
+    if (!any_account && !same(account, account_of(instance)))
+        return differs(b, "service account", err);
+    if (!same(last_part(json_object_get(b->body, "machineType")),
+              last_part(json_object_get(instance, "machineType"))))
+        return differs(b, "machine type", err);
+    if (strcmp(status, "RUNNING") != 0 && strcmp(status, "PROVISIONING") != 0 &&
+        strcmp(status, "STAGING") != 0)
+        return vmcp_fail_at(err, VMCP_E_SESSION, b->vm1->name,
+                            "VM-1 is there already and is %s; start it, or delete it and run "
+                            "this again",
+                            status);
     return 0;
 }
 

@@ -145,13 +145,32 @@ void launch_label_value(const char *s, char ret[static LAUNCH_LABEL_MAX + 1])
     ret[n] = '\0';
 }
 
+/* Bytes of a character that steers a terminal: C0, DEL, C1 (U+0080-9F), and those that turn the
+ * direction of writing (U+200E-F, U+202A-E, U+2066-9). 0: none. */
+static size_t steers(const unsigned char *s)
+{
+    if (s[0] < 0x20 || s[0] == 0x7f)
+        return 1;
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+        return 2;
+    if (s[0] == 0xe2 && s[1] == 0x80 &&
+        (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae)))
+        return 3;
+    return s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9 ? 3 : 0;
+}
+
 void launch_clean(const char *s, char *ret, size_t size)
 {
     size_t n = 0;
-    for (; s[n] && n + 1 < size; n++)
-        ret[n] = (unsigned char)s[n] < 0x20 || s[n] == 0x7f ? ' ' : s[n];
+    while (*s && n + 1 < size) {
+        size_t skip = steers((const unsigned char *)s);
+        ret[n++] = skip ? ' ' : *s;
+        s += skip ? skip : 1;
+    }
     ret[n] = '\0';
     /* Not through the middle of a UTF-8 character. */
-    while (s[n] && n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80)
+    while (*s && n > 0 && ((unsigned char)*s & 0xc0) == 0x80) {
+        s--;
         ret[--n] = '\0';
+    }
 }
