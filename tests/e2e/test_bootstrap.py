@@ -168,6 +168,23 @@ def test_again_with_other_settings(world):
     assert "startup-script" in done.report["detail"]
 
 
+def test_again_with_other_bounds_or_account(world):
+    """An operator who tightens bounds is not told that it worked."""
+    bootstrap(world, "--allow-external-ip")
+    for more in ([], ["--allow-external-ip", "--machine-type", "e2-micro"]):
+        done = world.refused("session-conflict", 1, "bootstrap", "--service-account", ACCOUNT,
+                             *more, writes=2)
+        assert "differs" in done.report["detail"]
+
+
+def test_again_when_it_is_stopped(world):
+    bootstrap(world)
+    world.compute.instances[ZONE, "vm-1"]["status"] = "TERMINATED"
+    done = world.refused("session-conflict", 1, "bootstrap", "--service-account", ACCOUNT,
+                         writes=2)
+    assert "TERMINATED" in done.report["detail"]
+
+
 def test_name_of_another_vm(world):
     world.compute.add("vm-1")
     world.refused("session-conflict", 1, "bootstrap", "--service-account", ACCOUNT)
