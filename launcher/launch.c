@@ -6,6 +6,7 @@
 
 #include "act.h"
 #include "instance.h"
+#include "intent.h"
 #include "lib/options.h"
 #include "plan.h"
 #include "policy.h"
@@ -171,13 +172,26 @@ static int launch_all(struct launch_run *run, struct vmcp_error *err)
     return do_jobs(run, &subject, count, err);
 }
 
+static int report_intent(void *arg, struct launch_intent *intent, struct vmcp_error *err)
+{
+    struct launch_run *run = arg;
+    (void)err;
+    launch_warn(run->report,
+                "an earlier run may have inserted %s in %s, and its outcome is not known; the next "
+                "`launch` settles it first",
+                intent->name, intent->zone);
+    return 0;
+}
+
 /* Lock, settle what an earlier run left open. Done as early as the machine is known. */
 static int open_state(struct launch_run *run, struct vmcp_error *err)
 {
     bool write = !run->settings->dry_run;
     int rc = launch_run_state(run, write, err);
-    if (rc < 0 || !write)
+    if (rc < 0)
         return rc;
+    if (!write)
+        return launch_intent_each(&run->state, report_intent, run, err);
     return launch_settle_all(&run->compute, &run->state, (int)run->settings->timeout, run->report,
                              err);
 }

@@ -826,8 +826,9 @@ def test_intent_is_settled_though_the_responder_is_gone(world):
 
 def test_dry_run_leaves_an_intent_alone(world):
     kill_while_inserting(world, "lost")
-    world.launch("--dry-run")
+    report = world.launch("--dry-run")
     assert len(world.intents()) == 1 and len(world.compute.inserts()) == 1
+    assert any("outcome is not known" in w for w in report["warnings"]), report
 
 
 @pytest.mark.parametrize("effect", ["accepted", "lost"])
