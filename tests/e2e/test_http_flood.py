@@ -44,7 +44,8 @@ def test_headers_that_do_not_fit_leave_nothing(vmcpd, head):
     before = rss_kib(server.process.pid)
     for _ in range(400):
         request(server.port, text)
-    assert rss_kib(server.process.pid) - before < 2 * 1024
+    # With AddressSanitizer freed memory stays in quarantine, and the exit code tells of leaks.
+    assert "address" in str(harness.BIN) or rss_kib(server.process.pid) - before < 2 * 1024
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(timeout=20) == 0
 
