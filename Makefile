@@ -29,7 +29,7 @@ HTTP := $(addprefix vmcp/http/,server.c waiting.c peers.c request.c reply.c list
 CLIENT := $(addprefix vmcp/http/,client.c ask.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
-LAUNCH := $(wildcard launcher/*.c)
+LAUNCH := $(wildcard launcher/*.c) $(filter-out launcher/emulator/%,$(wildcard launcher/*/*.c))
 EMULATOR := $(wildcard launcher/emulator/*.c)
 PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
@@ -47,6 +47,7 @@ $(B)/bin/vmcp: LIBS = -lcurl -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/vmcpd: LIBS = -lmicrohttpd -ljansson -lcrypto
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
+$(call objects,$(LAUNCH)): ALL_CFLAGS += -Ilauncher
 $(B)/bin/vmcp-launch: LIBS = -lcurl -ljansson -lcrypto -lz
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lsqlite3 -ljansson -lcrypto
@@ -92,7 +93,7 @@ lint: ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellch
 	@tests/deps build lint
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@printf '%s\n' $(SOURCES) | xargs -P$(shell nproc) -n4 sh -c 'clang-tidy --quiet "$$@" -- \
-	    -std=c11 -D_GNU_SOURCE -DVMCP_VERSION="\"\"" -Ivmcp 2>/dev/null' sh
+	    -std=c11 -D_GNU_SOURCE -DVMCP_VERSION="\"\"" -Ivmcp -Ilauncher 2>/dev/null' sh
 	@$(MAKE) --no-print-directory -j$(shell nproc) CC=clang CFLAGS="-g -Werror" B=build/clang all
 	@$(MAKE) --no-print-directory -j$(shell nproc) CC=gcc CFLAGS="-g -Werror" B=build/gcc all
 	@shellcheck $(SCRIPTS)

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "instance.h"
-#include "intent.h"
-#include "plan.h"
-#include "session.h"
-#include "settle.h"
-#include "waitapi.h"
+#include "cloud/instance.h"
+#include "cloud/waitapi.h"
+#include "plan/plan.h"
+#include "plan/session.h"
+#include "state/intent.h"
+#include "state/settle.h"
 
 enum { POLL_S = 2 };
 

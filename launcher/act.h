@@ -6,9 +6,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "draft.h"
 #include "lib/auto.h"
 #include "lib/error.h"
+#include "plan/draft.h"
 #include "run.h"
 
 /* What one VM is to be, and what became of it. */

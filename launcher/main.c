@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "launch.h"
 #include "lib/error.h"
 #include "lib/options.h"
+#include "verbs/launch.h"
 
 static int version_main(int argc, char **argv);
 static int help_main(int argc, char **argv);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "resource.h"
+#include "cloud/resource.h"
 
 /* One line, whatever the arguments held: text of other machines must not move the cursor. */
 __attribute__((format(printf, 2, 0))) static void line(const char *mark, const char *fmt,

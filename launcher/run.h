@@ -10,8 +10,10 @@
 
 #include <stdbool.h>
 
-#include "compute.h"
-#include "destination.h"
+#include "cloud/compute.h"
+#include "cloud/destination.h"
+#include "cloud/metadata.h"
+#include "credentials/token.h"
 #include "http/ask.h"
 #include "http/client.h"
 #include "lib/answer.h"
@@ -19,11 +21,9 @@
 #include "lib/error.h"
 #include "lib/name.h"
 #include "lib/trust.h"
-#include "metadata.h"
 #include "report.h"
 #include "settings.h"
-#include "state.h"
-#include "token.h"
+#include "state/state.h"
 
 struct launch_run {
     struct launch_settings *settings; /* borrowed; resolved by the caller */

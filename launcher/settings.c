@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/resource.h"
 #include "lib/json.h"
-#include "resource.h"
 
 #define AT(field) offsetof(struct launch_settings, field)
 

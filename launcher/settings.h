@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cloud/metadata.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/options.h"
-#include "metadata.h"
 
 struct launch_settings {
     /* the machine, and whom to believe */

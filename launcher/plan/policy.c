@@ -4,8 +4,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "image.h"
-#include "resource.h"
+#include "cloud/image.h"
+#include "cloud/resource.h"
 #include "secretscan.h"
 
 static int check_accounts(const json_t *body, const struct launch_settings *settings,

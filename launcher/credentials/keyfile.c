@@ -3,12 +3,12 @@
 
 #include <string.h>
 
+#include "cloud/resource.h"
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/jws.h"
 #include "lib/limits.h"
 #include "lib/sign.h"
-#include "resource.h"
 
 static int refuse(struct vmcp_error *err, const char *where, const char *what)
 {

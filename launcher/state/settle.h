@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "compute.h"
+#include "cloud/compute.h"
 #include "intent.h"
 #include "lib/auto.h"
 #include "lib/error.h"

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "act.h"
-#include "instance.h"
-#include "intent.h"
+#include "cloud/instance.h"
 #include "lib/options.h"
-#include "plan.h"
-#include "policy.h"
+#include "plan/plan.h"
+#include "plan/policy.h"
 #include "run.h"
-#include "settle.h"
+#include "state/intent.h"
+#include "state/settle.h"
 
 static const char details[] =
     "Asks the responder with a fresh salt, verifies the answer, plans an instance from it, "

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "image.h"
+#include "cloud/image.h"
 #include "lib/error.h"
 #include "lib/options.h"
 #include "settings.h"

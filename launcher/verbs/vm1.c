@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/resource.h"
 #include "lib/json.h"
-#include "merge.h"
-#include "resource.h"
-#include "schema.h"
+#include "plan/merge.h"
+#include "plan/schema.h"
 
 static int no_memory(struct vmcp_error *err)
 {

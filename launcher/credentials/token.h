@@ -10,12 +10,12 @@
 
 #include <stdbool.h>
 
-#include "destination.h"
+#include "cloud/destination.h"
+#include "cloud/metadata.h"
 #include "http/client.h"
 #include "keyfile.h"
 #include "lib/auto.h"
 #include "lib/error.h"
-#include "metadata.h"
 
 #define LAUNCH_SCOPE "https://www.googleapis.com/auth/compute"
 

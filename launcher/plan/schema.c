@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/resource.h"
 #include "lib/options.h"
-#include "resource.h"
 
 enum { WHERE_MAX = 256 };
 

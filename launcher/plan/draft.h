@@ -9,10 +9,10 @@
 
 #include <jansson.h>
 
-#include "image.h"
+#include "cloud/image.h"
+#include "cloud/resource.h"
 #include "lib/answer.h"
 #include "lib/error.h"
-#include "resource.h"
 #include "settings.h"
 
 /* What is to be planned. All borrowed. */

@@ -17,12 +17,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "credentials/token.h"
 #include "destination.h"
 #include "http/client.h"
 #include "lib/auto.h"
 #include "lib/error.h"
 #include "report.h"
-#include "token.h"
 
 struct launch_compute {
     struct http_client *http;                /* borrowed */

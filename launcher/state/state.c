@@ -8,10 +8,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "cloud/resource.h"
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/name.h"
-#include "resource.h"
 
 enum { STATE_MAX = 4 * 1024 * 1024, FORMAT = 1 };
 

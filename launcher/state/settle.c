@@ -5,11 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "instance.h"
+#include "cloud/instance.h"
+#include "cloud/operation.h"
+#include "cloud/resource.h"
 #include "lib/json.h"
-#include "merge.h"
-#include "operation.h"
-#include "resource.h"
+#include "plan/merge.h"
 
 enum { OLD_S = 30 * 60 };
 

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "cloud/resource.h"
 #include "lib/buf.h"
 #include "lib/json.h"
-#include "resource.h"
 
 enum {
     ANSWER_MAX = 64 * 1024,

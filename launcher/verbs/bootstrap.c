@@ -4,17 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "instance.h"
-#include "intent.h"
+#include "cloud/instance.h"
+#include "cloud/resource.h"
 #include "launch.h"
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/options.h"
-#include "merge.h"
-#include "resource.h"
+#include "plan/merge.h"
 #include "run.h"
 #include "script.h"
-#include "settle.h"
+#include "state/intent.h"
+#include "state/settle.h"
 #include "vm1.h"
 
 /* What was read and made for one bootstrap. */

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
+#include "cloud/image.h"
 #include "draft.h"
-#include "image.h"
 #include "lib/auto.h"
 #include "lib/error.h"
 

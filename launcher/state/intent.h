@@ -15,11 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "compute.h"
+#include "cloud/compute.h"
+#include "cloud/resource.h"
 #include "lib/auto.h"
 #include "lib/error.h"
 #include "lib/limits.h"
-#include "resource.h"
 #include "state.h"
 
 struct launch_intent {
