@@ -26,7 +26,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
 HTTP := $(addprefix vmcp/http/,server.c waiting.c peers.c request.c reply.c listen.c)
-CLIENT := $(addprefix vmcp/http/,client.c ask.c)
+CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
 LAUNCH := $(wildcard launcher/*.c) $(filter-out launcher/emulator/%,$(wildcard launcher/*/*.c))
@@ -43,12 +43,12 @@ all: $(PROGRAMS)
 # Products: what each is made of, and the libraries that it links
 $(B)/libvmcp.a: $(call objects,$(LIB))
 $(B)/bin/vmcp: $(call objects,$(CLI) $(CLIENT)) $(B)/libvmcp.a
-$(B)/bin/vmcp: LIBS = -lcurl -ljansson -lcrypto
+$(B)/bin/vmcp: LIBS = -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/vmcpd: LIBS = -lmicrohttpd -ljansson -lcrypto
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH)): ALL_CFLAGS += -Ilauncher
-$(B)/bin/vmcp-launch: LIBS = -lcurl -ljansson -lcrypto -lz
+$(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a

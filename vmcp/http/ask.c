@@ -2,19 +2,19 @@
 #include "ask.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "curl.h"
 #include "lib/json.h"
 #include "lib/name.h"
 
 enum { JWKS_MAX = 256 * 1024 };
 
-VMCP_DEFINE_AUTO(url_auto, CURLU *, curl_url_cleanup)
+VMCP_DEFINE_AUTO(url_auto, CURLU *, http_curl.url_cleanup)
 #define auto_url VMCP_AUTO(url_auto)
-VMCP_DEFINE_AUTO(curl_string_auto, char *, curl_free)
+VMCP_DEFINE_AUTO(curl_string_auto, char *, http_curl.free)
 #define auto_curl_string VMCP_AUTO(curl_string_auto)
 
 void http_endpoint_clear(struct http_endpoint *endpoint)
@@ -34,7 +34,7 @@ static int no_url(struct vmcp_error *err, const char *why)
 static int take_host(CURLU *u, struct http_endpoint *e, struct vmcp_error *err)
 {
     auto_curl_string char *host = NULL;
-    if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+    if (http_curl.url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
         return no_url(err, "the endpoint has no host");
     const char *from = host;
     size_t len = strlen(host);
@@ -67,7 +67,7 @@ static int check_scheme(CURLU *u, const struct http_endpoint *e, bool allow_http
                         struct vmcp_error *err)
 {
     auto_curl_string char *scheme = NULL;
-    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
+    if (http_curl.url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
         return no_url(err, "the endpoint has no scheme");
     if (strcmp(scheme, "https") == 0)
         return 0;
@@ -87,13 +87,13 @@ static int take_machine(CURLU *u, struct http_endpoint *e, struct vmcp_error *er
     auto_curl_string char *path = NULL, *query = NULL;
     const char *name = NULL;
     size_t len = 0;
-    if (curl_url_get(u, CURLUPART_QUERY, &query, 0) == CURLUE_OK)
+    if (http_curl.url_get(u, CURLUPART_QUERY, &query, 0) == CURLUE_OK)
         for (const char *p = query; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
             if (strncmp(p, "vm=", 3) == 0) {
                 name = p + 3;
                 len = strcspn(name, "&");
             }
-    if (!name && curl_url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK &&
+    if (!name && http_curl.url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK &&
         strncmp(path, "/vmcp/", 6) == 0) {
         name = path + 6;
         len = strlen(name);
@@ -110,10 +110,10 @@ static int take_parts(CURLU *u, const char *machine, bool allow_http, struct htt
                       struct vmcp_error *err)
 {
     auto_curl_string char *user = NULL, *password = NULL, *fragment = NULL;
-    if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK ||
-        curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
+    if (http_curl.url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK ||
+        http_curl.url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
         return no_url(err, "the endpoint has a user or password in it");
-    if (curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK)
+    if (http_curl.url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK)
         return no_url(err, "the endpoint has a fragment");
     int rc = take_host(u, e, err);
     if (rc == 0)
@@ -137,25 +137,28 @@ static int take_parts(CURLU *u, const char *machine, bool allow_http, struct htt
 static char *take_url(CURLU *u)
 {
     auto_curl_string char *url = NULL;
-    return curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK ? strdup(url) : NULL;
+    return http_curl.url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK ? strdup(url) : NULL;
 }
 
 int http_endpoint_parse(const char *url, const char *machine, bool allow_http,
                         struct http_endpoint *ret, struct vmcp_error *err)
 {
     auto_endpoint struct http_endpoint e = {0};
-    auto_url CURLU *u = curl_url();
-    if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
+    int rc = http_curl_load(err);
+    if (rc < 0)
+        return rc;
+    auto_url CURLU *u = http_curl.url();
+    if (!u || http_curl.url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
         return no_url(err, "the endpoint is not a URL");
-    int rc = take_parts(u, machine, allow_http, &e, err);
+    rc = take_parts(u, machine, allow_http, &e, err);
     if (rc < 0)
         return rc;
     auto_curl_string char *path = NULL;
-    if (curl_url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") == 0)
-        curl_url_set(u, CURLUPART_PATH, "/vmcp", 0);
+    if (http_curl.url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") == 0)
+        http_curl.url_set(u, CURLUPART_PATH, "/vmcp", 0);
     e.url = take_url(u);
-    curl_url_set(u, CURLUPART_PATH, "/", 0);
-    curl_url_set(u, CURLUPART_QUERY, NULL, 0);
+    http_curl.url_set(u, CURLUPART_PATH, "/", 0);
+    http_curl.url_set(u, CURLUPART_QUERY, NULL, 0);
     e.origin = take_url(u);
     if (!e.url || !e.origin)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "curl.h"
 
 struct http_client {
     CURL *curl;
@@ -18,22 +18,17 @@ enum { DEFAULT_MAX_BODY = 1024 * 1024, URL_MAX_LEN = 8192 };
 static const char direct_hosts[] = "localhost,127.0.0.0/8,::1,169.254.0.0/16,metadata,"
                                    "metadata.google.internal";
 
-VMCP_DEFINE_AUTO(slist_auto, struct curl_slist *, curl_slist_free_all)
+VMCP_DEFINE_AUTO(slist_auto, struct curl_slist *, http_curl.slist_free_all)
 #define auto_slist VMCP_AUTO(slist_auto)
-
-static pthread_once_t initialised = PTHREAD_ONCE_INIT;
-
-static void initialise(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 int http_client_new(struct http_client **ret, struct vmcp_error *err)
 {
-    pthread_once(&initialised, initialise);
+    int rc = http_curl_load(err);
+    if (rc < 0)
+        return rc;
     struct http_client *client = calloc(1, sizeof(*client));
     if (client)
-        client->curl = curl_easy_init();
+        client->curl = http_curl.easy_init();
     if (!client || !client->curl) {
         free(client);
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an HTTP client");
@@ -46,7 +41,7 @@ void http_client_free(struct http_client *client)
 {
     if (!client)
         return;
-    curl_easy_cleanup(client->curl);
+    http_curl.easy_cleanup(client->curl);
     free(client);
 }
 
@@ -85,7 +80,7 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
         line = NULL;
         return list;
     }
-    struct curl_slist *longer = curl_slist_append(list, line);
+    struct curl_slist *longer = http_curl.slist_append(list, line);
     explicit_bzero(line, strlen(line));
     return longer ? longer : list;
 }
@@ -93,12 +88,13 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
 static struct curl_slist *make_headers(const struct http_exchange *ex)
 {
     /* An empty value takes a header away that libcurl would add by itself. */
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    list = ex->accept ? add_header(list, "Accept", ex->accept) : curl_slist_append(list, "Accept:");
+    struct curl_slist *list = http_curl.slist_append(NULL, "Expect:");
+    list = ex->accept ? add_header(list, "Accept", ex->accept)
+                      : http_curl.slist_append(list, "Accept:");
     if (ex->content_type)
         list = add_header(list, "Content-Type", ex->content_type);
     for (size_t i = 0; ex->headers && ex->headers[i]; i++)
-        list = curl_slist_append(list, ex->headers[i]);
+        list = http_curl.slist_append(list, ex->headers[i]);
     return list;
 }
 
@@ -106,33 +102,33 @@ static void set_method(CURL *curl, const struct http_exchange *ex)
 {
     const char *method = ex->method ? ex->method : "GET";
     if (ex->body || strcmp(method, "POST") == 0) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ex->body_len);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, ex->body ? ex->body : "");
+        http_curl.easy_setopt(curl, CURLOPT_POST, 1L);
+        http_curl.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ex->body_len);
+        http_curl.easy_setopt(curl, CURLOPT_POSTFIELDS, ex->body ? ex->body : "");
     } else {
-        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        http_curl.easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     }
     if (strcmp(method, "HEAD") == 0)
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        http_curl.easy_setopt(curl, CURLOPT_NOBODY, 1L);
     else if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0)
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+        http_curl.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 }
 
 static void set_bounds(CURL *curl, const struct http_exchange *ex)
 {
     int connect = ex->connect_timeout_ms ? ex->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     int total = ex->total_timeout_ms ? ex->total_timeout_ms : TOTAL_TIMEOUT_MS;
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)total);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
-                     (long)(ex->stall_timeout_s ? ex->stall_timeout_s : STALLED_S));
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* threads: no SIGALRM for name resolution */
-    curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "vmcp/" VMCP_VERSION);
+    http_curl.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    http_curl.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    http_curl.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
+    http_curl.easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)total);
+    http_curl.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    http_curl.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                          (long)(ex->stall_timeout_s ? ex->stall_timeout_s : STALLED_S));
+    http_curl.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); /* threads: no SIGALRM for name resolution */
+    http_curl.easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    http_curl.easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    http_curl.easy_setopt(curl, CURLOPT_USERAGENT, "vmcp/" VMCP_VERSION);
 }
 
 static void set_up(struct http_client *client, const struct http_exchange *ex,
@@ -140,22 +136,22 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
                    char *message)
 {
     CURL *curl = client->curl;
-    curl_easy_reset(curl); /* keeps the connections */
+    http_curl.easy_reset(curl); /* keeps the connections */
     set_bounds(curl, ex);
     set_method(curl, ex);
-    curl_easy_setopt(curl, CURLOPT_URL, ex->url);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, no_proxy);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, response);
+    http_curl.easy_setopt(curl, CURLOPT_URL, ex->url);
+    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, no_proxy);
+    http_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    http_curl.easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
+    http_curl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    http_curl.easy_setopt(curl, CURLOPT_WRITEDATA, response);
     if (ex->send_once)
-        curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+        http_curl.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     if (ex->ca_file)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
+        http_curl.easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
     if (ex->bearer) {
-        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, ex->bearer);
+        http_curl.easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        http_curl.easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, ex->bearer);
     }
 }
 
@@ -163,7 +159,7 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
 static void take_content_type(CURL *curl, struct http_response *response)
 {
     char *type = NULL;
-    curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+    http_curl.easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
     size_t n = 0;
     for (; type && type[n] && !strchr("; \t", type[n]) && n + 1 < sizeof(response->content_type);
          n++) {
@@ -177,12 +173,12 @@ static void take_facts(CURL *curl, struct http_response *response)
 {
     curl_off_t retry_after = 0;
     struct curl_header *header = NULL;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
+    http_curl.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     take_content_type(curl, response);
     response->retry_after = -1;
-    if (curl_easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+    if (http_curl.easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
         header->value[0] >= '0' && header->value[0] <= '9' &&
-        curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
+        http_curl.easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
         response->retry_after = retry_after > 86400 ? 86400 : (int)retry_after;
 }
 
@@ -201,9 +197,9 @@ static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode 
     char origin[96];
     long sent = 0;
     origin_of(ex->url, origin, sizeof(origin));
-    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+    http_curl.easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
     response->maybe_sent = sent > 0;
-    const char *text = message[0] ? message : curl_easy_strerror(code);
+    const char *text = message[0] ? message : http_curl.easy_strerror(code);
     if (response->body.failed == VMCP_E_LIMIT)
         return vmcp_fail_at(err, VMCP_E_ANSWER_TOO_LARGE, origin,
                             "the answer is over %zu bytes; no more was read", response->body.max);
@@ -227,7 +223,7 @@ int http_client_do(struct http_client *client, const struct http_exchange *excha
     http_response_clear(ret);
     ret->body.max = exchange->max_body ? exchange->max_body : DEFAULT_MAX_BODY;
     set_up(client, exchange, ret, no_proxy, headers, message);
-    CURLcode code = curl_easy_perform(client->curl);
+    CURLcode code = http_curl.easy_perform(client->curl);
     if (code != CURLE_OK)
         return transfer_failed(exchange, client->curl, code, message, ret, err);
     take_facts(client->curl, ret);
