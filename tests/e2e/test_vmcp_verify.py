@@ -4,8 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-import resource
+import os
+import re
 import shutil
+import statistics
 import subprocess
 import time
 import urllib.parse
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (load_pem_private_key,
                                                           load_pem_public_key)
 from jwcrypto import jwk, jws
 
-from conftest import DOMAIN, MACHINE, ROOT, write_json
+from conftest import DOMAIN, MACHINE, ROOT, run, write_json
 
 SIGN = ("--domain", DOMAIN, "--hostid", "host-1", "--salt", "Salt-1")
 EXPECT = (*SIGN, "--machine", "web")
@@ -348,6 +350,61 @@ def test_sizes(vmcp, keys, scratch):
     for path in (big, "/dev/zero"):
         done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json", path, code=1)
         assert done.json["code"] == "answer-too-large"
+
+
+# -- what it costs ---------------------------------------------------------------------------------
+
+def cpu_ms(argv):
+    """Processor time of a whole process, user and system, by the kernel's count."""
+    quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=quiet)
+    _, status, used = os.wait4(pid, 0)
+    assert status == 0
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def test_verify_is_cheap(bin, vmcp, keys, scratch):
+    """Under 10 ms of processor time for an answer of 4 KiB, median of 20."""
+    program = bin.vmcp.read_bytes()
+    if b"__asan_init" in program or b"__tsan_init" in program or b"__ubsan_handle" in program:
+        pytest.skip("a build with sanitizers is slow on purpose")
+    machine = write_json(scratch / "web.json",
+                         {**MACHINE, "userData": "#!/bin/bash\n" + 'echo "0123456789"\n' * 128})
+    answer = scratch / "answer"
+    answer.write_bytes(vmcp("sign", "--key", keys["ed25519"].path, *SIGN, machine).bytes.strip())
+    assert 4096 <= answer.stat().st_size < 4300
+    argv = [str(a) for a in (bin.vmcp, "verify", "--trust", keys["ed25519"].pub, *EXPECT,
+                             "--complete", answer)]
+    assert statistics.median(cpu_ms(argv) for _ in range(20)) < 10
+
+
+def libraries(*argv, **more):
+    """What the dynamic linker says that it loads."""
+    done = run(*argv, env={**os.environ, "LD_DEBUG": "libs"}, **more)
+    return done, set(re.findall(r"calling init: \S*/(lib[a-z]+)", done.err))
+
+
+def test_verify_does_not_load_libcurl(bin, sign, keys):
+    done, loaded = libraries(bin.vmcp, "verify", "--trust", keys["ed25519"].pub, *EXPECT,
+                             stdin=sign().encode())
+    assert done.code == 0 and "libjansson" in loaded and "libcurl" not in loaded
+    done, loaded = libraries(bin.vmcp, "fetch", "http://127.0.0.1:1/vmcp", "--trust",
+                             keys["ed25519"].pub)
+    assert done.code == 4 and "libcurl" in loaded
+
+
+def test_libcurl_that_is_missing(bin, keys, scratch):
+    """Told by name, with what to do; a library that is another is not called."""
+    fake = scratch / "libcurl.so.4"
+    fetch = (bin.vmcp, "fetch", "http://127.0.0.1:1/vmcp", "--trust", keys["ed25519"].pub, "--json")
+    env = {**os.environ, "LD_LIBRARY_PATH": str(scratch)}
+    fake.touch()
+    done = run(*fetch, env=env)
+    assert done.code == 3 and done.json["code"] == "file" and "install it" in done.json["detail"]
+    other = run(bin.vmcp, "version", env={**os.environ, "LD_DEBUG": "libs"}).err
+    shutil.copy(re.search(r"calling init: (\S*/libjansson\S*)", other)[1], fake)
+    done = run(*fetch, env=env)
+    assert done.code == 3 and "it has no curl_" in done.json["detail"]
 
 
 # -- the command line ------------------------------------------------------------------------------
