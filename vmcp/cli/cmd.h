@@ -35,6 +35,7 @@ extern const struct cmd_verb *const cmd_verbs[];
 extern const struct cmd_verb cmd_keygen;
 extern const struct cmd_verb cmd_pubkey;
 extern const struct cmd_verb cmd_thumbprint;
+extern const struct cmd_verb cmd_rotate;
 extern const struct cmd_verb cmd_keystore;
 extern const struct cmd_verb cmd_lint;
 extern const struct cmd_verb cmd_sign;

@@ -6,9 +6,9 @@
 #include "cmd.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-    &cmd_keygen, &cmd_pubkey,  &cmd_thumbprint, &cmd_keystore, &cmd_lint,       &cmd_sign,
-    &cmd_verify, &cmd_explain, &cmd_canon,      &cmd_fetch,    &cmd_completion, &cmd_version,
-    NULL,
+    &cmd_keygen, &cmd_pubkey,     &cmd_thumbprint, &cmd_rotate,  &cmd_keystore,
+    &cmd_lint,   &cmd_sign,       &cmd_verify,     &cmd_explain, &cmd_canon,
+    &cmd_fetch,  &cmd_completion, &cmd_version,    NULL,
 };
 
 enum { VERBS = sizeof(cmd_verbs) / sizeof(*cmd_verbs) - 1 };

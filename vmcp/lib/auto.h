@@ -29,6 +29,14 @@
         stolen_;                             \
     })
 
+/* The same for a descriptor: -1 is left behind. */
+static inline int steal_fd(int *fd)
+{
+    int stolen = *fd;
+    *fd = -1;
+    return stolen;
+}
+
 /* Define a cleanup function `name` for variables of type `type`, free with `func`, skip NULL. */
 #define VMCP_DEFINE_AUTO(name, type, func) \
     static inline void name(type *p)       \

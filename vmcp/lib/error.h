@@ -56,6 +56,7 @@ enum vmcp_exit {
     X(KEY_UNSUPPORTED, "key-unsupported", 500, 3, "a key of a type or size that is not used here") \
     X(KEY_PUBLIC_ONLY, "key-public-only", 500, 3, "signing needs the private key")                 \
     X(TRUST, "trust-invalid", 500, 3, "the trusted keys cannot be read, or are empty")             \
+    X(TOO_EARLY, "rotation-too-early", 500, 1, "the next key was not published long enough")       \
     /* the question */                                                                             \
     X(SALT_MISSING, "salt-missing", 400, 2, "the question has no salt")                            \
     X(SALT_MALFORMED, "salt-malformed", 400, 2, "a salt is 1 to 256 of A-Z a-z 0-9 -")             \

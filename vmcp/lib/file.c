@@ -14,6 +14,15 @@ static int fail_errno(struct vmcp_error *err, const char *path, const char *what
     return vmcp_fail_at(err, VMCP_E_FILE, path, "%s: %s", what, strerror(errno));
 }
 
+int vmcp_file_path(const char *folder, const char *name, char **ret, struct vmcp_error *err)
+{
+    size_t len = strlen(folder);
+    if (asprintf(ret, "%s%s%s", folder, len && folder[len - 1] == '/' ? "" : "/", name) >= 0)
+        return 0;
+    *ret = NULL;
+    return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
+}
+
 /* systemd gives a service its credentials as 0440 files that only it can reach. */
 static bool is_credential(const char *path)
 {

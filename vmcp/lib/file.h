@@ -17,6 +17,11 @@ enum vmcp_file_kind {
     VMCP_FILE_PRIVATE,
 };
 
+/* FOLDER/NAME (a slash at the folder's end is not doubled). *ret is a new string, free(), and NULL
+ * without memory. */
+VMCP_MUST_CHECK int vmcp_file_path(const char *folder, const char *name, char **ret,
+                                   struct vmcp_error *err);
+
 /* Read the regular file `path` ("-": standard input) into `b`, at most b->max bytes.
  * Errors: VMCP_E_FILE, VMCP_E_FILE_MODE, VMCP_E_LIMIT; err->where is the path. */
 VMCP_MUST_CHECK int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,

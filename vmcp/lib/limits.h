@@ -33,15 +33,20 @@
 #define VMCP_TRUST_KEYS_MAX    64
 #define VMCP_KEYLIST_MAX       1000 /* domains of a version 1 key list */
 #define VMCP_KEYLIST_BYTES_MAX (4 * 1024 * 1024)
-#define VMCP_SECRET_MIN        32 /* --secret FILE */
+#define VMCP_KEYRING_MAX       48  /* keys of one domain, in all states */
+#define VMCP_KEYFILE_NAME_MAX  127 /* a key file's name in a keys folder */
+#define VMCP_SECRET_MIN        32  /* --secret FILE */
 #define VMCP_SECRET_MAX        4096
 
 /* time */
-#define VMCP_TTL_DEFAULT  300
-#define VMCP_TTL_MIN      30
-#define VMCP_TTL_MAX      3600
-#define VMCP_SKEW_DEFAULT 300
-#define VMCP_SKEW_MAX     3600
+#define VMCP_TTL_DEFAULT       300
+#define VMCP_TTL_MIN           30
+#define VMCP_TTL_MAX           3600
+#define VMCP_MIN_PUBLISHED     (24 * 3600) /* of a next key, before it may sign */
+#define VMCP_RETIRE_AFTER      (48 * 3600) /* of a retired key, until it is forgotten */
+#define VMCP_ROTATION_TIME_MAX (365 * 86400)
+#define VMCP_SKEW_DEFAULT      300
+#define VMCP_SKEW_MAX          3600
 
 /* HTTP, both servers */
 #define HTTP_HEADER_MAX        (8 * 1024) /* request line and headers */

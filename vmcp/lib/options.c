@@ -85,6 +85,24 @@ static int set_int(const struct vmcp_option *o, int64_t *field, const char *valu
     return 0;
 }
 
+static int set_time(const struct vmcp_option *o, int64_t *field, const char *value,
+                    struct vmcp_error *err)
+{
+    static const char units[] = "smhd";
+    static const int64_t seconds[] = {1, 60, 3600, 86400};
+    char *end = NULL;
+    errno = 0;
+    long long n = strtoll(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : units;
+    bool good = end > value && !errno && unit && (!*end || !end[1]) && n >= 0;
+    if (!good || n > o->max / seconds[unit - units] || n * seconds[unit - units] < o->min)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--%s %s: a time from %llds to %llds is wanted, as 90s, 15m, 24h or 2d",
+                         o->name, value, (long long)o->min, (long long)o->max);
+    *field = n * seconds[unit - units];
+    return 0;
+}
+
 static int set_value(const struct vmcp_option *o, void *args, const char *value, bool seen,
                      struct vmcp_error *err)
 {
@@ -101,6 +119,8 @@ static int set_value(const struct vmcp_option *o, void *args, const char *value,
         return 0;
     case VMCP_OPT_INT:
         return set_int(o, field, value, err);
+    case VMCP_OPT_TIME:
+        return set_time(o, field, value, err);
     case VMCP_OPT_LIST: {
         struct vmcp_list *list = field;
         if (list->count == VMCP_LIST_MAX)

@@ -36,6 +36,7 @@ enum vmcp_option_kind {
     VMCP_OPT_FLAG,   /* bool */
     VMCP_OPT_STRING, /* const char *; given twice is an error */
     VMCP_OPT_INT,    /* int64_t in min..max; given twice is an error */
+    VMCP_OPT_TIME,   /* int64_t seconds in min..max: "90", "90s", "15m", "24h", "2d" */
     VMCP_OPT_LIST,   /* struct vmcp_list */
     VMCP_OPT_MAYBE,  /* const char *, `--name` alone gives "" and only `--name=VALUE` a value */
 };

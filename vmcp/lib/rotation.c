@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rotation.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "auto.h"
+#include "file.h"
+#include "journal.h"
+
+/* New keys are made under this name and get theirs when all else is prepared. */
+#define NEW_PREFIX ".new-"
+
+VMCP_DEFINE_AUTO(dir_auto, DIR *, closedir)
+#define auto_dir VMCP_AUTO(dir_auto)
+
+/* One run. */
+struct plan {
+    const char *dir;
+    const struct vmcp_rotation_options *options;
+    struct vmcp_keyring ring;
+    struct vmcp_rotation *out;
+    int fd; /* of dir */
+};
+
+const char *vmcp_rotation_kind_name(enum vmcp_rotation_kind kind)
+{
+    static const char *const names[VMCP_ROTATION_KINDS] = {"promote", "retire", "make", "remove"};
+    return names[kind];
+}
+
+static bool exists(int dirfd, const char *folder, const char *name)
+{
+    char path[VMCP_ROTATION_PATH_MAX + 8];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    bool there = fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    snprintf(path, sizeof(path), "%s/%s.pub", folder, name);
+    return there || fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* A name for a key in another folder: its own, or, where that is taken, its thumbprint. */
+static void name_in(const struct plan *p, const char *folder, const char *name,
+                    const char *thumbprint, char path[static VMCP_ROTATION_PATH_MAX + 1])
+{
+    if (exists(p->fd, folder, name))
+        snprintf(path, VMCP_ROTATION_PATH_MAX + 1, "%s/%s.key", folder, thumbprint);
+    else
+        snprintf(path, VMCP_ROTATION_PATH_MAX + 1, "%s/%s", folder, name);
+}
+
+static struct vmcp_rotation_step *add_step(struct plan *p, enum vmcp_rotation_kind kind,
+                                           const char *thumbprint)
+{
+    struct vmcp_rotation_step *s = &p->out->steps[p->out->count++];
+    *s = (struct vmcp_rotation_step){.kind = kind};
+    snprintf(s->thumbprint, sizeof(s->thumbprint), "%s", thumbprint);
+    return s;
+}
+
+static void add_move(struct plan *p, enum vmcp_rotation_kind kind,
+                     const struct vmcp_keyring_entry *e, const char *to)
+{
+    const char *thumbprint = vmcp_key_thumbprint(e->key);
+    struct vmcp_rotation_step *s = add_step(p, kind, thumbprint);
+    snprintf(s->from, sizeof(s->from), "%s/%s", vmcp_key_state_name(e->state), e->name);
+    if (to)
+        name_in(p, to, e->name, thumbprint, s->to);
+}
+
+static bool has(const struct vmcp_keyring *ring, enum vmcp_key_state state, int type)
+{
+    for (size_t i = 0; i < ring->count; i++)
+        if (ring->entries[i].state == state &&
+            (type < 0 || (int)vmcp_key_type(ring->entries[i].key) == type))
+            return true;
+    return false;
+}
+
+static int check_age(const struct plan *p, const struct vmcp_keyring_entry *e,
+                     struct vmcp_error *err)
+{
+    int64_t age = p->options->now - e->since, wanted = p->options->min_published;
+    if (age >= wanted)
+        return 0;
+    age = age < 0 ? 0 : age;
+    return vmcp_fail_at(err, VMCP_E_TOO_EARLY, e->name,
+                        "has been in next/ for %lld:%02lld of the %lld:%02lld hours that clients "
+                        "get to learn of it (--min-published); wait, or say --now",
+                        (long long)age / 3600, (long long)age / 60 % 60, (long long)wanted / 3600,
+                        (long long)wanted / 60 % 60);
+}
+
+/* First all promotions: at any moment there is an active key of each type. */
+static int plan_moves(struct plan *p, struct vmcp_error *err)
+{
+    const struct vmcp_keyring *ring = &p->ring;
+    for (size_t i = 0; i < ring->count; i++) {
+        const struct vmcp_keyring_entry *e = &ring->entries[i];
+        if (e->state != VMCP_KEY_NEXT)
+            continue;
+        int rc = check_age(p, e, err);
+        if (rc < 0)
+            return rc;
+        add_move(p, VMCP_ROTATION_PROMOTE, e, "active");
+    }
+    for (size_t i = 0; i < ring->count; i++) {
+        const struct vmcp_keyring_entry *e = &ring->entries[i];
+        if (e->state == VMCP_KEY_ACTIVE && has(ring, VMCP_KEY_NEXT, vmcp_key_type(e->key)))
+            add_move(p, VMCP_ROTATION_RETIRE, e, "retired");
+        if (e->state == VMCP_KEY_RETIRED && e->since < p->options->now - p->options->retire_after)
+            add_move(p, VMCP_ROTATION_REMOVE, e, NULL);
+    }
+    return 0;
+}
+
+/* The kind that a new key is made of. RSA keys of other sizes are followed by the nearest. */
+static const char *kind_of(const struct vmcp_key *key)
+{
+    if (vmcp_key_type(key) == VMCP_KEY_ED25519)
+        return "ed25519";
+    if (vmcp_key_type(key) == VMCP_KEY_P256)
+        return "p-256";
+    int bits = vmcp_key_bits(key);
+    return bits <= 2048 ? "rsa-2048" : bits <= 3072 ? "rsa-3072" : "rsa-4096";
+}
+
+/* Write `key` as the hidden file next/.new-NAME, owned by whoever owns the folder: the server's
+ * user has to read what root makes here. */
+static int write_new(const struct plan *p, const struct vmcp_key *key, const char *hidden,
+                     struct vmcp_error *err)
+{
+    auto_free char *path = NULL, *pub_path = NULL, *private = NULL, *public = NULL;
+    char hidden_pub[VMCP_ROTATION_PATH_MAX + 8];
+    struct stat st;
+    size_t len = 0;
+    snprintf(hidden_pub, sizeof(hidden_pub), "%s.pub", hidden);
+    int rc = vmcp_file_path(p->dir, hidden, &path, err);
+    if (rc == 0)
+        rc = vmcp_file_path(p->dir, hidden_pub, &pub_path, err);
+    if (rc == 0)
+        rc = vmcp_key_public_pem(key, &public, err);
+    if (rc == 0)
+        rc = vmcp_file_create(pub_path, 0644, public, strlen(public), err);
+    if (rc == 0)
+        rc = vmcp_key_private_pem(key, &private, &len, err);
+    if (rc == 0)
+        rc = vmcp_file_create(path, 0600, private, len, err);
+    if (private)
+        OPENSSL_cleanse(private, len);
+    if (rc == 0 && geteuid() == 0 &&
+        (fstatat(p->fd, "next", &st, 0) < 0 || chown(path, st.st_uid, st.st_gid) < 0))
+        rc = vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be given to the folder's owner: %s",
+                          strerror(errno));
+    return rc;
+}
+
+static int make_key(struct plan *p, const struct vmcp_key *like, struct vmcp_error *err)
+{
+    auto_key struct vmcp_key *key = NULL;
+    const char *kind = kind_of(like);
+    char name[VMCP_KEYFILE_NAME_MAX + 1], date[16];
+    time_t now = (time_t)p->options->now;
+    struct tm tm;
+    if (p->options->dry_run) {
+        struct vmcp_rotation_step *s = add_step(p, VMCP_ROTATION_MAKE, "");
+        snprintf(s->to, sizeof(s->to), "next/%s-…", kind);
+        return 0;
+    }
+    int rc = vmcp_key_generate(kind, &key, err);
+    if (rc < 0)
+        return rc;
+    strftime(date, sizeof(date), "%Y%m%d", gmtime_r(&now, &tm));
+    snprintf(name, sizeof(name), "%s-%s-%.8s.key", kind, date, vmcp_key_thumbprint(key));
+    struct vmcp_rotation_step *s = add_step(p, VMCP_ROTATION_MAKE, vmcp_key_thumbprint(key));
+    snprintf(s->from, sizeof(s->from), "next/" NEW_PREFIX "%s", name);
+    name_in(p, "next", name, vmcp_key_thumbprint(key), s->to);
+    return write_new(p, key, s->from, err);
+}
+
+/* One new key after each that becomes active; where next/ was empty, one for each active key. */
+static int plan_new_keys(struct plan *p, struct vmcp_error *err)
+{
+    enum vmcp_key_state model = has(&p->ring, VMCP_KEY_NEXT, -1) ? VMCP_KEY_NEXT : VMCP_KEY_ACTIVE;
+    size_t made = 0;
+    int rc = 0;
+    for (size_t i = 0; i < p->ring.count; i++)
+        made += p->ring.entries[i].state == model;
+    if (p->ring.count + made > VMCP_KEYRING_MAX)
+        return vmcp_fail_at(err, VMCP_E_LIMIT, p->dir,
+                            "there would be more than %d keys; remove retired ones",
+                            VMCP_KEYRING_MAX);
+    for (size_t i = 0; rc == 0 && i < p->ring.count; i++)
+        if (p->ring.entries[i].state == model)
+            rc = make_key(p, p->ring.entries[i].key, err);
+    return rc;
+}
+
+/* Keys that an interrupted run made and no journal names. */
+static int remove_leftovers(const struct plan *p, struct vmcp_error *err)
+{
+    auto_free char *folder = NULL;
+    int rc = vmcp_file_path(p->dir, "next", &folder, err);
+    if (rc < 0)
+        return rc;
+    auto_dir DIR *next = opendir(folder);
+    if (!next)
+        return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be opened: %s", strerror(errno));
+    for (struct dirent *e; (e = readdir(next)) != NULL;)
+        if (strncmp(e->d_name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 &&
+            unlinkat(dirfd(next), e->d_name, 0) < 0)
+            return vmcp_fail_at(err, VMCP_E_FILE, e->d_name, "cannot be removed: %s",
+                                strerror(errno));
+    return 0;
+}
+
+/* next/ and retired/, with the owner and mode of active/. */
+static int make_folders(const struct plan *p, struct vmcp_error *err)
+{
+    struct stat st;
+    if (fstatat(p->fd, "active", &st, 0) < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, "active", "cannot be opened: %s", strerror(errno));
+    for (int i = VMCP_KEY_NEXT; i <= VMCP_KEY_RETIRED; i++) {
+        const char *name = vmcp_key_state_name((enum vmcp_key_state)i);
+        if (mkdirat(p->fd, name, st.st_mode & 0777) < 0) {
+            if (errno == EEXIST)
+                continue;
+            return vmcp_fail_at(err, VMCP_E_FILE, name, "cannot be made: %s", strerror(errno));
+        }
+        if (geteuid() == 0 && fchownat(p->fd, name, st.st_uid, st.st_gid, 0) < 0)
+            return vmcp_fail_at(err, VMCP_E_FILE, name, "cannot be given to the owner of active/");
+    }
+    return 0;
+}
+
+static int rotate(struct plan *p, struct vmcp_error *err)
+{
+    int rc = vmcp_keyring_load(&p->ring, p->dir, p->options->passphrase, false, err);
+    if (rc == 0 && !has(&p->ring, VMCP_KEY_ACTIVE, -1) && !has(&p->ring, VMCP_KEY_NEXT, -1))
+        rc = vmcp_fail_at(err, VMCP_E_KEY, p->dir,
+                          "there is no key to rotate; make the first with: vmcp keygen --alg "
+                          "ed25519 --out %s/active/1.key",
+                          p->dir);
+    if (rc == 0)
+        rc = plan_moves(p, err);
+    if (rc == 0 && !p->options->dry_run)
+        rc = make_folders(p, err);
+    if (rc == 0 && !p->options->dry_run)
+        rc = remove_leftovers(p, err);
+    if (rc == 0)
+        rc = plan_new_keys(p, err);
+    if (rc < 0 || p->options->dry_run)
+        return rc;
+    rc = vmcp_journal_write(p->dir, p->out, err);
+    return rc < 0 ? rc : vmcp_journal_perform(p->dir, p->out, err);
+}
+
+/* With the rotations' lock held. */
+static int resume_or_rotate(struct plan *p, struct vmcp_error *err)
+{
+    bool found = false;
+    int rc = vmcp_journal_read(p->dir, p->out, &found, err);
+    if (rc < 0 || !found)
+        return rc < 0 ? rc : rotate(p, err);
+    return p->options->dry_run ? 0 : vmcp_journal_perform(p->dir, p->out, err);
+}
+
+int vmcp_rotation_run(const char *dir, const struct vmcp_rotation_options *options,
+                      struct vmcp_rotation *ret, struct vmcp_error *err)
+{
+    auto_close int lock = -1, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_free char *active = NULL;
+    struct vmcp_rotation out = {0};
+    if (fd < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot be opened as a folder: %s",
+                            strerror(errno));
+    int rc = vmcp_file_path(dir, "active", &active, err);
+    if (rc == 0)
+        rc = vmcp_keyring_lock(active, VMCP_LOCK_TRY, &lock, err);
+    if (rc < 0)
+        return rc;
+    struct plan p = {.dir = dir, .options = options, .out = &out, .fd = fd};
+    rc = resume_or_rotate(&p, err);
+    vmcp_keyring_clear(&p.ring);
+    if (rc == 0)
+        *ret = out;
+    return rc;
+}

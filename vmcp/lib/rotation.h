@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rotation.h - moving the keys of a keys folder one step: next to active, active to retired.
+ *
+ * A type of key (Ed25519, P-256, RSA) moves when next/ has a key of it; the others stay. For each
+ * key that becomes active a new one of its kind is made in next/, and where next/ was empty only
+ * that is done. Retired keys that were published long enough are removed.
+ *
+ * All that is to be done is written into a journal in the folder first, then done, in an order in
+ * which there is an active key of each type at any moment, then the journal is removed. A run that
+ * was interrupted anywhere is finished by the next one, which then does nothing else.
+ *
+ *     struct vmcp_rotation done = {0};
+ *     const struct vmcp_rotation_options o = {.now = time(NULL), .min_published = 24 * 3600,
+ *                                             .retire_after = 48 * 3600};
+ *     int rc = vmcp_rotation_run("/etc/vmcp/keys", &o, &done, &err);
+ */
+#ifndef VMCP_ROTATION_H
+#define VMCP_ROTATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "keyring.h"
+#include "limits.h"
+
+struct vmcp_rotation_options {
+    int64_t now;            /* seconds since 1970 */
+    int64_t min_published;  /* seconds that a next key must have been published */
+    int64_t retire_after;   /* seconds that a retired key stays published */
+    const char *passphrase; /* of encrypted keys, and for the new ones; NULL: none */
+    bool dry_run;           /* say what would be done, change nothing */
+};
+
+enum vmcp_rotation_kind {
+    VMCP_ROTATION_PROMOTE, /* next to active */
+    VMCP_ROTATION_RETIRE,  /* active to retired */
+    VMCP_ROTATION_MAKE,    /* a new next key */
+    VMCP_ROTATION_REMOVE,  /* a retired key, for good */
+    VMCP_ROTATION_KINDS,
+};
+
+enum { VMCP_ROTATION_PATH_MAX = VMCP_KEYFILE_NAME_MAX + 16 };
+
+struct vmcp_rotation_step {
+    enum vmcp_rotation_kind kind;
+    char from[VMCP_ROTATION_PATH_MAX + 1];    /* below the keys folder: "next/NAME" */
+    char to[VMCP_ROTATION_PATH_MAX + 1];      /* "" for VMCP_ROTATION_REMOVE */
+    char thumbprint[VMCP_THUMBPRINT_LEN + 1]; /* "" for a key that a dry run would make */
+};
+
+struct vmcp_rotation {
+    struct vmcp_rotation_step steps[2 * VMCP_KEYRING_MAX]; /* in the order in which they are done */
+    size_t count;
+    bool resumed; /* these are the steps of an earlier run that was interrupted */
+};
+
+/* "promote", "retire", "make", "remove" */
+const char *vmcp_rotation_kind_name(enum vmcp_rotation_kind kind);
+
+/* Rotate. On success *ret has what was done. Errors: VMCP_E_TOO_EARLY where a next key was not
+ * published long enough; VMCP_E_STATE_BUSY where another rotation runs; VMCP_E_STATE for a journal
+ * that cannot be read; VMCP_E_FILE, VMCP_E_KEY…. */
+VMCP_MUST_CHECK int vmcp_rotation_run(const char *dir, const struct vmcp_rotation_options *options,
+                                      struct vmcp_rotation *ret, struct vmcp_error *err);
+
+#endif
