@@ -2,7 +2,10 @@
 /* Where a value stands in its text: vmcp_json_locate and the pointers that it takes. */
 #include "unit.h"
 
+#include <time.h>
+
 #include "lib/json.h"
+#include "lib/json_locate.h"
 
 /* The value (or the key) at `pointer` is at that line and column. */
 static void at(const char *text, const char *pointer, int at_key, size_t line, size_t column)
@@ -111,6 +114,69 @@ static void nowhere(void **state)
     at(text, "a", 0, 1, 1); /* no pointer at all */
 }
 
+/* Many pointers at once give what each gives alone, whatever their order, and come back in the
+ * order of the text. */
+static void all_at_once(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\":{\"b\":[1,{\"c\":2}],\"a-b\":3},\n \"a-b\":4,\"\":{\"\":5},"
+                               "\n\"a/b\":[6,7,8,9,10,11,12,13,14,15,16,17],\"z\":{\"b\":0}}";
+    static const char *const pointers[] = {"/z/b",  "/a~1b/11", "/a~1b/2", "/a-b", "/a/a-b",
+                                           "/a",    "/a/b/1/c", "/a/b",    "",     "//",
+                                           "/",     "/a/b/7",   "/a/x",    "/x",   "x",
+                                           "/a/b/", "/z",       "/a~1b/1", "/a/b", "/a/b/1"};
+    enum { COUNT = sizeof(pointers) / sizeof(*pointers) };
+    struct vmcp_json_place places[2 * COUNT] = {0};
+    for (size_t i = 0; i < 2 * COUNT; i++)
+        places[i] = (struct vmcp_json_place){
+            .pointer = pointers[i / 2], .at_key = i % 2, .arg = &places[i]};
+    vmcp_json_locate_all(text, strlen(text), places, 2 * COUNT);
+    for (size_t i = 0; i < 2 * COUNT; i++) {
+        struct vmcp_json_pos alone =
+            vmcp_json_locate(text, strlen(text), places[i].pointer, places[i].at_key);
+        assert_row(places[i].pointer, places[i].pos.line == alone.line);
+        assert_row(places[i].pointer, places[i].pos.column == alone.column);
+        assert_true(i == 0 || places[i - 1].offset <= places[i].offset);
+    }
+    vmcp_json_locate_all(text, strlen(text), places, 0); /* nothing asked, nothing done */
+}
+
+/* CPU seconds to find `count` places at the end of an array of a million bytes and more. */
+static double seconds(size_t count)
+{
+    enum { ELEMENTS = 200000 };
+    char *text = malloc(8 * ELEMENTS), *at = text;
+    char(*pointers)[16] = calloc(count, sizeof(*pointers));
+    struct vmcp_json_place *places = calloc(count, sizeof(*places));
+    struct timespec start, end;
+    assert_true(text && pointers && places);
+    at += sprintf(at, "[0");
+    for (int i = 1; i < ELEMENTS; i++)
+        at += sprintf(at, ",%06d", i);
+    at += sprintf(at, "]");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(pointers[i], sizeof(pointers[i]), "/%zu", ELEMENTS - 1 - i);
+        places[i].pointer = pointers[i];
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+    vmcp_json_locate_all(text, (size_t)(at - text), places, count);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    assert_int_equal(places[count - 1].pos.column, 2 + 7 * (ELEMENTS - 1) - 5);
+    free(text);
+    free(pointers);
+    free(places);
+    return (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+}
+
+/* One walk, however many are asked for: a thousand do not take a thousand times as long as one. */
+static void one_walk(void **state)
+{
+    (void)state;
+    double one = seconds(1), thousand = seconds(1000);
+    print_message("1 place: %.4f s, 1000 places: %.4f s\n", one, thousand);
+    assert_true(thousand < 20 * one + 0.1);
+}
+
 static void pointers_are_built(void **state)
 {
     (void)state;
@@ -139,6 +205,8 @@ int main(void)
         cmocka_unit_test(escaped_keys),
         cmocka_unit_test(tricky_text),
         cmocka_unit_test(nowhere),
+        cmocka_unit_test(all_at_once),
+        cmocka_unit_test(one_walk),
         cmocka_unit_test(pointers_are_built),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "json.h"
+#include "auto.h"
+#include "json_locate.h"
 #include "limits.h"
 
 /* Room for one more, or NULL. */
@@ -60,13 +61,21 @@ void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_ke
 
 void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len)
 {
+    auto_free struct vmcp_json_place *places = calloc(diags->count + 1, sizeof(*places));
+    size_t count = 0;
+    if (!places)
+        return; /* then the pointers have to do */
     for (size_t i = 0; i < diags->count; i++) {
         struct vmcp_diag *d = &diags->items[i];
-        if (d->line)
-            continue;
-        struct vmcp_json_pos pos = vmcp_json_locate(text, len, d->pointer, d->at_key);
-        d->line = pos.line;
-        d->column = pos.column;
+        if (!d->line)
+            places[count++] =
+                (struct vmcp_json_place){.pointer = d->pointer, .at_key = d->at_key, .arg = d};
+    }
+    vmcp_json_locate_all(text, len, places, count);
+    for (size_t i = 0; i < count; i++) {
+        struct vmcp_diag *d = places[i].arg;
+        d->line = places[i].pos.line;
+        d->column = places[i].pos.column;
     }
 }
 
