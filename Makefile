@@ -25,7 +25,8 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP := $(addprefix vmcp/http/,server.c waiting.c peers.c request.c reply.c listen.c)
+HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c)
+HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c waiting.c peers.c request.c reply.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
@@ -53,6 +54,7 @@ $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
+$(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
 .SECONDARY: $(patsubst tests/unit/%.c,$(B)/obj/tests/unit/%.o,$(wildcard tests/unit/test_*.c))
 
 # Recipes

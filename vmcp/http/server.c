@@ -59,6 +59,34 @@ const char *http_request_header(const struct http_request *req, const char *name
     return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
 
+struct header_list {
+    const char *name;
+    struct vmcp_buf text;
+};
+
+static enum MHD_Result add_line(void *arg, enum MHD_ValueKind kind, const char *key,
+                                const char *value)
+{
+    struct header_list *list = arg;
+    (void)kind;
+    if (strcasecmp(key, list->name) == 0)
+        vmcp_buf_addf(&list->text, "%s%s", list->text.len ? "," : "", value ? value : "");
+    return MHD_YES;
+}
+
+char *http_request_header_list(const struct http_request *req, const char *name)
+{
+    struct header_list list = {.name = name, .text = VMCP_BUF(HTTP_HEADER_MAX)};
+    MHD_get_connection_values(req->connection, MHD_HEADER_KIND, add_line, &list);
+    auto_buf struct vmcp_buf text = list.text;
+    return text.failed ? NULL : vmcp_buf_steal(&text, NULL);
+}
+
+const char *http_request_host(const struct http_request *req)
+{
+    return req->host ? req->host : http_request_header(req, MHD_HTTP_HEADER_HOST);
+}
+
 /* The exchange that a connection is in. libmicrohttpd tells of a request's beginning but, where its
  * memory ends while it reads the headers, never of its end: then the connection's end counts. */
 static void set_current(struct MHD_Connection *connection, struct exchange *ex)
@@ -309,7 +337,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_sent, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, HTTP_CONNECTION_IDLE, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_TIMEOUT, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)thread_count(server->options.threads), NULL},
         {server->listen_fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
@@ -330,7 +358,7 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
     server->listen_fd = listen_fd;
     /* All that is added could land on one thread, which has its part of the whole limit only. */
     http_peers_init(&server->peers, HTTP_CONNECTIONS_MAX / thread_count(options->threads) / 2,
-                    HTTP_CONNECTIONS_EACH);
+                    HTTP_CONNECTIONS_VM);
     int rc = http_waiting_start(&server->waiting, err);
     if (rc < 0) {
         free(server);
@@ -354,7 +382,7 @@ int http_server_add_connection(struct http_server *server, int fd, const struct 
     if (!http_peers_take(&server->peers, peer)) {
         close(fd);
         return vmcp_fail(err, VMCP_E_OVERLOADED, "%d connections of one address are enough",
-                         HTTP_CONNECTIONS_EACH);
+                         HTTP_CONNECTIONS_VM);
     }
     if (MHD_add_connection(server->daemon, fd, peer, peer_len) != MHD_YES) {
         http_peers_give(&server->peers, peer); /* libmicrohttpd has closed it */

@@ -75,6 +75,7 @@ enum vmcp_exit {
     X(VERSION_2_ONLY, "version-2-only", 406, 4, "version 1 cannot carry this machine")             \
     X(FORBIDDEN, "forbidden", 403, 4, "the request comes from where it may not")                   \
     X(OVERLOADED, "overloaded", 503, 4, "the server has no room for this request now")             \
+    X(RATE, "rate-limited", 429, 4, "this address asks more often than the server allows")         \
     /* the answer */                                                                               \
     X(ANSWER_TOO_LARGE, "answer-too-large", 500, 1, "the answer is over 1 MiB")                    \
     X(ANSWER_MALFORMED, "answer-malformed", 500, 1, "the answer is not of the asked-for format")   \

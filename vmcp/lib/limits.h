@@ -53,9 +53,17 @@
 #define HTTP_BODY_MAX          (1024 * 1024)
 #define HTTP_PARAMS_MAX        32 /* query parameters of one request */
 #define HTTP_SEGMENTS_MAX      24 /* {…} and * parts of one route */
-#define HTTP_CONNECTIONS_MAX   2048
-#define HTTP_CONNECTIONS_EACH  64 /* of one VM at the emulator, of those that it brings */
-#define HTTP_CONNECTION_IDLE   30
+#define HTTP_LISTENERS_MAX     16
+#define HTTP_CONNECTIONS_MAX   4096
+#define HTTP_CONNECTIONS_EACH  1500 /* of one address: 1,000 VMs behind it, and their retries */
+#define HTTP_CONNECTIONS_VM    64   /* of one VM at the emulator, of those that it brings */
+#define HTTP_HEADER_TIMEOUT    20   /* from accept, or the last answer, to the end of the headers */
+#define HTTP_IDLE_TIMEOUT      30   /* without a byte, anywhere in a request or an answer */
+#define HTTP_TRANSFER_TIMEOUT  120  /* for a body to come, and for an answer to go */
+#define HTTP_RATE              500  /* requests a second of one address, in the long run */
+#define HTTP_RATE_BURST        10000 /* at once: 1,000 VMs that boot, ten tries each */
+#define HTTP_TRUSTED_MAX       64    /* blocks of trusted proxies */
+#define HTTP_FORWARDED_MAX     1024  /* X-Forwarded-For, Forwarded: all their values */
 #define HTTP_REPLY_HEADERS_MAX 12
 #define HTTP_MEMO_MAX          32 /* what a waiting handler remembers */
 
