@@ -186,10 +186,22 @@ static int bring_up(struct launch_run *run, struct launch_job *job, bool made,
     }
 }
 
+/* Did this run settle the insert that made it? Then it is as if this run had made it. */
+static bool was_settled(const struct launch_run *run, const json_t *instance)
+{
+    const char *id = launch_instance_id(instance);
+    for (size_t i = 0; i < json_array_size(run->settled); i++)
+        if (strcmp(json_string_value(json_array_get(run->settled, i)), id) == 0)
+            return true;
+    return false;
+}
+
 static int resume(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
 {
-    launch_say(run->report, "%s is there already, opened by the same session", job->plan.name);
-    return bring_up(run, job, false, err);
+    bool made = was_settled(run, job->instance);
+    if (!made)
+        launch_say(run->report, "%s is there already, opened by the same session", job->plan.name);
+    return bring_up(run, job, made, err);
 }
 
 /* Insert in one zone, with its intent. */
@@ -249,14 +261,39 @@ int launch_job_act(struct launch_run *run, struct launch_job *job, struct vmcp_e
     return job->instance ? resume(run, job, err) : insert_somewhere(run, job, err);
 }
 
-/* What may be in the way, as a command to run: the launcher makes no firewall rule itself. */
-static void tell_firewall(struct launch_run *run, long long port)
+/* Project and network of the VM's first interface, as far as they are names that may stand in a
+ * command line. */
+static void find_network(const struct launch_run *run, const struct launch_job *job,
+                         char project[static LAUNCH_PROJECT_MAX + 1],
+                         char network[static LAUNCH_LABEL_MAX + 1])
 {
+    const json_t *nics = json_object_get(job->instance, "networkInterfaces");
+    const char *url = json_string_value(json_object_get(json_array_get(nics, 0), "network"));
+    const char *path = url ? launch_resource_path(url) : NULL;
+    char host[LAUNCH_PROJECT_MAX + 1];
+    snprintf(project, LAUNCH_PROJECT_MAX + 1, "%s", run->compute.project);
+    snprintf(network, LAUNCH_LABEL_MAX + 1, "NETWORK");
+    if (path && launch_is_label(launch_last_part(path)))
+        snprintf(network, LAUNCH_LABEL_MAX + 1, "%s", launch_last_part(path));
+    /* A shared network is another project's. */
+    if (path && sscanf(path, "projects/%319[^/]/", host) == 1 && launch_is_project(host))
+        memcpy(project, host, sizeof(host));
+}
+
+/* What may be in the way, as a command to run: the launcher makes no firewall rule itself. The
+ * range is that of the automatic subnetworks of the default network; others have their own. */
+static void tell_firewall(struct launch_run *run, const struct launch_job *job, long long port,
+                          bool external)
+{
+    char project[LAUNCH_PROJECT_MAX + 1], network[LAUNCH_LABEL_MAX + 1];
+    find_network(run, job, project, network);
+    bool known = strcmp(network, "default") == 0 && !external;
     launch_say(run->report,
                "if no firewall rule lets it through, this makes one: gcloud compute firewall-rules "
-               "create vmcp-api-%lld --project=%s --network=default --direction=INGRESS "
-               "--allow=tcp:%lld --target-tags=vmcp-api-%lld --source-ranges=10.128.0.0/9",
-               port, run->compute.project, port, port);
+               "create vmcp-api-%lld --project=%s --network=%s --direction=INGRESS "
+               "--allow=tcp:%lld --target-tags=vmcp-api-%lld --source-ranges=%s%s",
+               port, project, network, port, port, known ? "10.128.0.0/9" : "RANGE",
+               known ? "" : " (RANGE: the addresses that are to reach it)");
 }
 
 int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
@@ -280,7 +317,7 @@ int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
     if (rc == 0)
         launch_say(run->report, "%s answers at %s port %lld", job->plan.name, ip, port);
     if (rc == -VMCP_E_TIMEOUT)
-        tell_firewall(run, port);
+        tell_firewall(run, job, port, external);
     return rc < 0 ? vmcp_error_locate(err, job->plan.name) : 0;
 }
 

@@ -142,8 +142,9 @@ static int choose_token(struct launch_run *run, struct vmcp_error *err)
     if (rc < 0)
         return rc;
     if (!s->universe && key.universe) {
-        if (vmcp_domain_check(key.universe, strlen(key.universe), NULL) < 0)
-            return vmcp_fail(err, VMCP_E_CREDENTIALS, "the key file's universe is no domain");
+        rc = launch_universe_check(key.universe, err);
+        if (rc < 0)
+            return vmcp_error_locate(err, "universe_domain");
         run->universe = steal(&key.universe);
         run->destinations.universe = run->universe;
     }
@@ -159,7 +160,7 @@ int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
         .token_endpoint = s->token_endpoint,
         .insecure_api = s->insecure_api,
     };
-    int rc = vmcp_domain_check(run->destinations.universe, strlen(run->destinations.universe), err);
+    int rc = launch_universe_check(run->destinations.universe, err);
     if (rc == 0)
         rc = launch_destinations_check(&run->destinations, err);
     if (rc == 0)
@@ -185,6 +186,7 @@ void launch_run_clear(struct launch_run *run)
     vmcp_trust_free(run->trust);
     http_endpoint_clear(&run->endpoint);
     http_client_free(run->http);
+    json_decref(run->settled);
     free(run->trust_source);
     free(run->dir);
     free(run->universe);

@@ -40,6 +40,7 @@ struct launch_run {
     char machine[VMCP_NAME_MAX + 1]; /* "" until it is known */
     struct vmcp_answer answer;
     struct launch_state state;
+    json_t *settled; /* ids of VMs that earlier runs sent and this one found made; owned */
     struct launch_destinations destinations;
     char *universe; /* of the key file */
     struct launch_token *token;

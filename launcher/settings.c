@@ -90,9 +90,10 @@ const struct vmcp_option launch_settings_options[] = {
     {"accept-drift", NULL, VMCP_OPT_FLAG, AT(accept_drift), 0, 0,
      "start a stopped VM that differs from the plan"},
     {"timeout", "SECONDS", VMCP_OPT_INT, AT(timeout), 1, 86400, "for operations (600)"},
-    {"api-timeout", "SECONDS", VMCP_OPT_INT, AT(api_timeout), 1, 86400, "for --wait-api (300)"},
+    {"api-timeout", "SECONDS", VMCP_OPT_INT, AT(api_timeout), 0, 86400, "for --wait-api (300)"},
     {"state-dir", "DIR", VMCP_OPT_STRING, AT(state_dir), 0, 0, "where to keep state"},
-    {"dry-run", NULL, VMCP_OPT_FLAG, AT(dry_run), 0, 0, "send no write, keep no state"},
+    {"dry-run", NULL, VMCP_OPT_FLAG, AT(dry_run), 0, 0,
+     "send no write; of the state only the local id is made"},
     {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print one JSON object on stdout"},
     {0},
 };

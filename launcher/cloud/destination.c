@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/name.h"
+
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyz0123456789.-"
 #define PATH_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_~%:@/" HOST_CHARS
 
@@ -88,6 +90,17 @@ static bool under(const char *host, const char *universe)
     if (h < u || strcmp(host + (h - u), universe) != 0)
         return false;
     return h == u || host[h - u - 1] == '.';
+}
+
+int launch_universe_check(const char *universe, struct vmcp_error *err)
+{
+    const char *dot = strrchr(universe, '.');
+    if (vmcp_domain_check(universe, strlen(universe), NULL) == 0 && dot && dot[1] >= 'a' &&
+        dot[1] <= 'z')
+        return 0;
+    return vmcp_fail(err, VMCP_E_CREDENTIALS,
+                     "the universe domain is not one: googleapis.com, or another host name of at "
+                     "least two labels, is wanted");
 }
 
 int launch_destinations_check(const struct launch_destinations *rules, struct vmcp_error *err)

@@ -179,21 +179,6 @@ static int draft_metadata(const struct launch_subject *s, struct launch_plan *pl
     return rc < 0 ? rc : draft_user_data(s, plan, err);
 }
 
-static int draft_labels(const struct launch_subject *s, struct launch_plan *plan,
-                        struct vmcp_error *err)
-{
-    char domain[LAUNCH_LABEL_MAX + 1], machine[LAUNCH_LABEL_MAX + 1], by[LAUNCH_LABEL_MAX + 1];
-    launch_label_value(s->domain, domain);
-    launch_label_value(s->machine, machine);
-    json_t *labels = json_pack("{s:s, s:s}", "vmcp-domain", domain, "vmcp-machine", machine);
-    if (s->made_by) {
-        launch_label_value(s->made_by, by);
-        json_object_set_new(labels, "vmcp-by", json_string(by));
-    }
-    launch_plan_from(plan, "labels", "default");
-    return set(plan, "labels", labels, err);
-}
-
 static int draft_api_port(const struct launch_subject *s, struct launch_plan *plan,
                           struct vmcp_error *err)
 {
@@ -297,13 +282,44 @@ int launch_draft(const struct launch_subject *subject, const char *zone, int64_t
     if (rc == 0)
         rc = draft_metadata(subject, plan, err);
     if (rc == 0)
-        rc = draft_labels(subject, plan, err);
-    if (rc == 0)
         rc = draft_api_port(subject, plan, err);
     if (rc == 0)
         rc = draft_flags(subject, plan, err);
     if (rc == 0)
         rc = draft_shielded(subject, plan, err);
     warn_ignored(subject, plan);
+    return rc;
+}
+
+/* One of our own labels; NULL: there is none, whatever `gce` says. */
+static int own_label(struct launch_plan *plan, json_t *labels, const char *key, const char *text,
+                     struct vmcp_error *err)
+{
+    char value[LAUNCH_LABEL_MAX + 1];
+    const char *signed_value = json_string_value(json_object_get(labels, key));
+    launch_label_value(text ? text : "", value);
+    if (signed_value && (!text || strcmp(signed_value, value) != 0))
+        launch_plan_warn(plan, "gce cannot set the label %s: it is the launcher's own", key);
+    if (!text) {
+        json_object_del(labels, key);
+        return 0;
+    }
+    return json_object_set_new(labels, key, json_string(value)) < 0 ? no_memory(err) : 0;
+}
+
+int launch_draft_labels(const struct launch_subject *subject, struct launch_plan *plan,
+                        struct vmcp_error *err)
+{
+    json_t *labels = json_object_get(plan->body, "labels");
+    bool is_signed = labels;
+    int rc = labels ? 0 : set(plan, "labels", labels = json_object(), err);
+    if (rc < 0 || !json_is_object(labels)) /* which the schema refuses */
+        return rc;
+    rc = own_label(plan, labels, "vmcp-domain", subject->domain, err);
+    if (rc == 0)
+        rc = own_label(plan, labels, "vmcp-machine", subject->machine, err);
+    if (rc == 0)
+        rc = own_label(plan, labels, "vmcp-by", subject->made_by, err);
+    launch_plan_from(plan, "labels", is_signed ? "signed gce; the launcher's own" : "default");
     return rc;
 }

@@ -43,6 +43,10 @@ json_int_t launch_parameter_integer(const struct vmcp_answer *answer, const char
 VMCP_MUST_CHECK int launch_draft(const struct launch_subject *subject, const char *zone,
                                  int64_t number, struct launch_plan *plan, struct vmcp_error *err);
 
+/* Put the launcher's own labels into the body, after the `gce` part is: they are not its to set. */
+VMCP_MUST_CHECK int launch_draft_labels(const struct launch_subject *subject,
+                                        struct launch_plan *plan, struct vmcp_error *err);
+
 /* Say in the plan where a member comes from. */
 void launch_plan_from(struct launch_plan *plan, const char *member, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -7,6 +7,7 @@
 #include "lib/json.h"
 #include "merge.h"
 #include "policy.h"
+#include "rules.h"
 #include "schema.h"
 
 static int no_memory(struct vmcp_error *err)
@@ -120,6 +121,8 @@ static int check(const struct launch_subject *subject, struct launch_plan *plan,
     if (rc == 0)
         rc = launch_policy_check(plan->body, subject->settings, err);
     if (rc == 0)
+        rc = launch_rules_check(plan->body, err);
+    if (rc == 0)
         rc = launch_policy_secrets(plan->body, &subject->settings->allow_private_keys, err);
     return rc;
 }
@@ -134,6 +137,8 @@ int launch_plan_make(const struct launch_subject *subject, const char *zone, int
         rc = launch_merge_gce(plan.body, subject->answer->gce, with_user_data, err);
         merge_from(&plan, plan.from, subject->answer->gce);
     }
+    if (rc == 0)
+        rc = launch_draft_labels(subject, &plan, err);
     if (rc == 0)
         rc = launch_metadata_items(plan.body, err);
     if (rc == 0)

@@ -161,6 +161,7 @@ struct walk {
     struct launch_state *state;
     int timeout;
     struct launch_report *report;
+    json_t *made; /* ids */
 };
 
 static int settle_one(void *arg, struct launch_intent *intent, struct vmcp_error *err)
@@ -183,14 +184,23 @@ static int settle_one(void *arg, struct launch_intent *intent, struct vmcp_error
     else
         launch_say(w->report, "the earlier insert of %s %s", intent->name,
                    outcome.instance ? "made its VM" : "made no VM");
+    if (outcome.instance)
+        json_array_append_new(w->made, json_string(launch_instance_id(outcome.instance)));
     return 0;
 }
 
 int launch_settle_all(const struct launch_compute *compute, struct launch_state *state, int timeout,
-                      struct launch_report *report, struct vmcp_error *err)
+                      struct launch_report *report, json_t **ret_made, struct vmcp_error *err)
 {
-    struct walk walk = {.compute = compute, .state = state, .timeout = timeout, .report = report};
-    return launch_intent_each(state, settle_one, &walk, err);
+    json_auto_t *made = json_array();
+    struct walk walk = {
+        .compute = compute, .state = state, .timeout = timeout, .report = report, .made = made};
+    if (!made)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory to settle intents");
+    int rc = launch_intent_each(state, settle_one, &walk, err);
+    if (rc == 0)
+        *ret_made = steal(&made);
+    return rc;
 }
 
 void launch_outcome_clear(struct launch_outcome *outcome)

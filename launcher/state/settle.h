@@ -33,10 +33,12 @@ VMCP_MUST_CHECK int launch_settle(const struct launch_compute *compute, struct l
                                   struct launch_outcome *ret, struct vmcp_error *err);
 
 /* Settle every open intent of this API; one of another API is left alone with a warning. Definite
- * failures are told and forgotten. An error means that one could not be settled now. */
+ * failures are told and forgotten. *ret_made (a new array) has the ids of the VMs that were made.
+ * An error means that one could not be settled now. */
 VMCP_MUST_CHECK int launch_settle_all(const struct launch_compute *compute,
                                       struct launch_state *state, int timeout,
-                                      struct launch_report *report, struct vmcp_error *err);
+                                      struct launch_report *report, json_t **ret_made,
+                                      struct vmcp_error *err);
 
 void launch_outcome_clear(struct launch_outcome *outcome);
 #define auto_outcome VMCP_AUTO(launch_outcome_clear)

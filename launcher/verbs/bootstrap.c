@@ -303,7 +303,7 @@ static int verify(struct bootstrap *b, struct vmcp_error *err)
                        (long long)launch_state_serial(&b->run->state));
     if (rc == 0 && write)
         rc = launch_settle_all(&b->run->compute, &b->run->state, (int)b->vm1->settings.timeout,
-                               b->run->report, err);
+                               b->run->report, &b->run->settled, err);
     if (rc == 0 && write)
         rc = launch_state_raise(&b->run->state, b->run->answer.serial, err);
     return rc;

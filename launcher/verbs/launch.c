@@ -193,7 +193,7 @@ static int open_state(struct launch_run *run, struct vmcp_error *err)
     if (!write)
         return launch_intent_each(&run->state, report_intent, run, err);
     return launch_settle_all(&run->compute, &run->state, (int)run->settings->timeout, run->report,
-                             err);
+                             &run->settled, err);
 }
 
 /* The floor was asked for before the lock where the machine was not known then. */

@@ -139,7 +139,7 @@ def test_disk_size(world, disk, image, size):
 def test_merge(world):
     world.responder.gce = {
         "machineType": "e2-small", "shieldedInstanceConfig": {"enableSecureBoot": False},
-        "labels": {"role": "web", "vmcp-by": None},
+        "labels": {"role": "web"},
         "metadata": {"items": [{"key": "enable-oslogin", "value": "TRUE"}]},
         "tags": {"items": ["web", "vmcp-api-5000"]},
         "disks": [{"initializeParams": {"diskType": "pd-ssd"}}, {"type": "SCRATCH"}]}
@@ -149,13 +149,49 @@ def test_merge(world):
     assert body["shieldedInstanceConfig"] == {"enableSecureBoot": False, "enableVtpm": True,
                                               "enableIntegrityMonitoring": True}
     assert body["labels"] == {"vmcp-domain": "127_0_0_1", "vmcp-machine": "flask-app",
-                              "role": "web"}
+                              "vmcp-by": "vm-1", "role": "web"}
     assert body["tags"]["items"] == ["vmcp-api-5000", "web"]
     assert items(body)["enable-oslogin"] == "TRUE" and "vmcp-session" in items(body)
     assert len(body["disks"]) == 2
     params = body["disks"][0]["initializeParams"]
     assert params["diskType"] == f"zones/{ZONE}/diskTypes/pd-ssd"
     assert params["sourceImage"].endswith("v20240110") and params["diskSizeGb"] == "10"
+
+
+@pytest.mark.parametrize("labels", [
+    {"vmcp-domain": "other", "vmcp-machine": "other", "vmcp-by": "other"},
+    {"vmcp-domain": None, "vmcp-machine": None, "vmcp-by": None}, None])
+def test_own_labels_cannot_be_set(world, labels):
+    world.responder.gce = {"labels": labels and {"role": "web", **labels}}
+    report = world.launch()
+    own = {"vmcp-domain": "127_0_0_1", "vmcp-machine": "flask-app", "vmcp-by": "vm-1"}
+    assert world.compute.body()["labels"] == ({"role": "web", **own} if labels else own)
+    told = sum("is the launcher's own" in w for w in report["warnings"])
+    assert told == (3 if labels and labels["vmcp-by"] else 0)
+
+
+def test_no_label_says_who_made_it_where_nobody_knows(world):
+    del world.metadata.tree["instance/name"]
+    world.responder.gce = {"labels": {"vmcp-by": "forged"}}
+    world.launch()
+    assert "vmcp-by" not in world.compute.body()["labels"]
+
+
+@pytest.mark.parametrize("gce,where", [
+    ({"machineType": None}, "machineType"), ({"machineType": ""}, "machineType"),
+    ({"networkInterfaces": None}, "networkInterfaces"),
+    ({"networkInterfaces": []}, "networkInterfaces"),
+    ({"disks": [{"boot": None}]}, "disks[0].boot"), ({"disks": [{"boot": False}]}, "disks[0].boot"),
+    ({"disks": [{"initializeParams": None}]}, "disks[0].initializeParams"),
+    ({"disks": [{"initializeParams": {"sourceImage": None}}]}, "disks[0].initializeParams"),
+    ({"disks": [{"initializeParams": {"sourceImage": ""}}]}, None), ({"disks": None}, None),
+    ({"disks": [None]}, None), ({"disks": [{"source": None, "initializeParams": None}]},
+                                "disks[0].initializeParams"),
+])
+def test_what_a_vm_needs_cannot_be_taken_away(world, gce, where):
+    world.responder.gce = gce
+    done = world.refused("plan-invalid", 3)
+    assert where in (None, done.report["where"])
 
 
 @pytest.mark.parametrize("gce", [
@@ -844,6 +880,17 @@ def test_old_intent_is_looked_up(world, effect):
     assert len(world.compute.instances) == vms and len(world.saved()["vms"]) == vms
 
 
+def test_what_was_settled_is_not_started_again(world):
+    """An earlier run's insert made a VM that did its work and powered itself off."""
+    kill_while_inserting(world, "accepted")
+    instance, = world.compute.instances.values()
+    instance["status"] = "TERMINATED"
+    made = world.launch()["instances"][0]
+    assert (made["outcome"], made["status"]) == ("created", "TERMINATED")
+    assert not world.compute.requests("POST", r"/start$")
+    assert world.launch()["instances"][0]["outcome"] == "started"
+
+
 def test_damaged_intent_is_an_error(world):
     kill_while_inserting(world, "lost")
     path, = world.intents()
@@ -1069,6 +1116,20 @@ def test_broken_key_file(world, change):
     assert "nonsense" not in done.stderr
 
 
+@pytest.mark.parametrize("universe", ["com", "googleapis", "Googleapis.com", "10.0.0.1", ".com"])
+@pytest.mark.parametrize("how", ["environment", "key file"])
+def test_universe_is_no_top_level_domain(world, universe, how):
+    env, args = dict(world.env), []
+    if how == "environment":
+        env["GOOGLE_CLOUD_UNIVERSE_DOMAIN"] = universe
+    else:
+        _, path = world.key_file("https://oauth2.googleapis.com/token",
+                                 {"universe_domain": universe})
+        args = ["--credentials", str(path)]
+    done = world.refused("credentials", 5, *args, env=env)
+    assert not world.compute.server.log and "at least two labels" in done.report["detail"]
+
+
 def test_named_key_file_is_missing(world):
     world.refused("file", 3, "--credentials", str(world.folder / "none.json"))
 
@@ -1111,6 +1172,25 @@ def test_wait_api_times_out(world):
         done = world.run("--wait-api", "--api-timeout", "1")
     assert (done.returncode, done.report["code"]) == (8, "timeout")
     assert f"firewall-rules create vmcp-api-{port}" in done.stderr
+
+
+@pytest.mark.parametrize("network,project,name,source", [
+    (f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/networks/default", PROJECT,
+     "default", "10.128.0.0/9"),
+    (f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/networks/web", PROJECT,
+     "web", "RANGE"),
+    ("projects/host-1/global/networks/shared", "host-1", "shared", "RANGE"),
+    ("projects/host-1/global/networks/$(reboot)", "host-1", "NETWORK", "RANGE"),
+    ("projects/$(reboot)/global/networks/web", PROJECT, "web", "RANGE"),
+    (None, PROJECT, "NETWORK", "RANGE")])
+def test_firewall_rule_is_for_the_vms_network(world, network, project, name, source):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        world.responder.machine["apiPort"] = s.getsockname()[1]
+        world.compute.nics = [{"networkIP": "127.0.0.1", **({"network": network} if network else {})}]
+        done = world.run("--wait-api", "--api-timeout", "0")
+    assert f" --project={project} --network={name} " in done.stderr
+    assert f"--source-ranges={source}" in done.stderr
 
 
 def test_wait_api_without_a_port(world):

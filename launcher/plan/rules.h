@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules.h - what Compute Engine would refuse, refused before anything is sent.
+ *
+ * The schema says which fields there are and of which type; the rules say which values they may
+ * have, alone and together. They run on the final body, after the schema.
+ */
+#ifndef LAUNCH_RULES_H
+#define LAUNCH_RULES_H
+
+#include <jansson.h>
+
+#include "lib/error.h"
+
+/* VMCP_E_PLAN, with the path of the first fault in err->where. */
+VMCP_MUST_CHECK int launch_rules_check(const json_t *body, struct vmcp_error *err);
+
+#endif
