@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <strings.h>
 
 #include "server_internal.h"
 
@@ -91,12 +92,36 @@ int http_params_parse(char *text, size_t len, bool controls, struct http_param *
     return 0;
 }
 
+/* RFC 9112, section 3.2.2: an absolute-form target is to be accepted, and its host is the one that
+ * counts. It is moved to the front, so that the path behind it has room for a slash of its own. The
+ * path, or NULL where the target has no form of ours. */
+static char *take_authority(struct http_request *req, char *target)
+{
+    static const char in_host[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "-._~%!$&'()*+,;=:[]"; /* RFC 3986, 3.2.2; no user: 9110, 4.2.4 */
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    if (!scheme)
+        return target[0] == '/' ? target : NULL;
+    size_t len = strspn(target + scheme, in_host);
+    char *path = target + scheme + len;
+    if (len == 0 || (*path && *path != '/' && *path != '?'))
+        return NULL;
+    memmove(target, target + scheme, len);
+    target[len] = '\0';
+    req->host = target;
+    if (*path != '/')
+        *--path = '/';
+    return path;
+}
+
 int http_request_split(struct http_request *req, char *target, struct vmcp_error *err)
 {
-    /* RFC 9112, section 3.2.1: origin-form only. Absolute-form is for proxies, and no client of
-     * ours sends it. */
-    if (target[0] != '/')
-        return vmcp_fail(err, VMCP_E_REQUEST_MALFORMED, "the request target is not a path");
+    target = take_authority(req, target);
+    if (!target)
+        return vmcp_fail(err, VMCP_E_REQUEST_MALFORMED,
+                         "the request target is neither a path nor an http URL without a user");
     char *query = strchr(target, '?');
     size_t path_len = query ? (size_t)(query - target) : strlen(target), ignored = 0;
     if (query) {
@@ -173,12 +198,4 @@ const char *http_request_param(const struct http_request *req, const char *key)
         if (strcmp(req->params[i].key, key) == 0)
             return req->params[i].value;
     return NULL;
-}
-
-size_t http_request_param_count(const struct http_request *req, const char *key)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < req->param_count; i++)
-        count += strcmp(req->params[i].key, key) == 0;
-    return count;
 }

@@ -22,8 +22,10 @@ struct exchange {
     char *target;   /* decoded in place; req points into it */
     char *segments; /* what the route's {…} matched */
     size_t target_len;
+    const char *uri; /* libmicrohttpd's own target: to compare with, not to read */
     struct vmcp_buf body;
-    bool seen;       /* the handler was called before: headers only */
+    bool seen; /* the handler was called before: headers only */
+    bool has_hidden_part;
     bool dispatched; /* `handler` is set, or the glue answered */
     bool answered;
     http_handler handler;
@@ -81,6 +83,7 @@ static void *begin_exchange(void *cls, const char *uri, struct MHD_Connection *c
     *ex = (struct exchange){.server = server, .body = VMCP_BUF(server->options.body_max)};
     ex->started_us = now_us();
     ex->target_len = strlen(uri);
+    ex->uri = uri;
     ex->target = malloc(2 * ex->target_len + 2);
     ex->segments = malloc(ex->target_len + 2);
     ex->req.connection = connection;
@@ -139,6 +142,10 @@ static void dispatch(struct exchange *ex)
     ex->dispatched = true;
     ex->req.body = ex->body.len ? ex->body.data : NULL;
     ex->req.body_len = ex->body.len;
+    if (ex->has_hidden_part) {
+        problem(ex, 400, VMCP_E_REQUEST_MALFORMED, "a NUL byte in the request line");
+        return;
+    }
     if (!ex->req.path && http_request_split(&ex->req, ex->target, &err) < 0) {
         problem(ex, 400, err.code, err.text);
         return;
@@ -223,6 +230,15 @@ static void set_peer(struct exchange *ex)
         memcpy(&ex->req.peer, peer, sizeof(struct sockaddr_in6));
 }
 
+/* A raw NUL in the request line would hide the rest of the target from us: all of libmicrohttpd's
+ * strings end at it. But it leaves the line where it lies, and so the version stands farther behind
+ * the target than the target is long. */
+static bool has_hidden_part(const struct exchange *ex, const char *version)
+{
+    uintptr_t from = (uintptr_t)ex->uri, to = (uintptr_t)version;
+    return to > from + ex->target_len + 1 && to < from + HTTP_HEADER_MAX;
+}
+
 /* libmicrohttpd calls this with the headers, then for each piece of the body, then at its end. An
  * answer that is queued on the first call closes the connection afterwards, so none is. */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
@@ -233,12 +249,12 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     (void)cls;
     (void)connection;
     (void)url;
-    (void)version;
     if (!ex || !ex->target || !ex->segments)
         return MHD_NO; /* no memory for this one */
     if (!ex->seen) {
         ex->seen = true;
         ex->req.method = method;
+        ex->has_hidden_part = has_hidden_part(ex, version);
         set_peer(ex);
         if (body_is_announced_too_large(ex)) {
             dispatch(ex); /* 413 now, and the connection is closed without reading the body */

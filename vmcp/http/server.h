@@ -43,6 +43,7 @@ struct http_request {
     const char *method;
     const char *path;   /* decoded, with a leading slash, without the query */
     const char *target; /* as sent: path and query, still encoded */
+    const char *host;   /* of a target in absolute form, or NULL: see http_request_host() */
     struct http_param params[HTTP_PARAMS_MAX]; /* in the order of the query */
     size_t param_count;
     const char *segments[HTTP_SEGMENTS_MAX]; /* what the route's {…} matched, in order */
@@ -123,11 +124,17 @@ VMCP_MUST_CHECK int http_listen(const char *addr_port, int *ret_fd, uint16_t *re
 /* Milliseconds of the monotonic clock. */
 int64_t http_now_ms(void);
 
-/* The first parameter of that name, or NULL. http_param_count counts repetitions. */
+/* The first parameter of that name, or NULL. */
 const char *http_request_param(const struct http_request *req, const char *key);
-size_t http_request_param_count(const struct http_request *req, const char *key);
-/* A request header by name, any case, or NULL. Lives as long as the request. */
+/* A request header by name, any case, or NULL: of several, the first. Lives as long as the
+ * request. */
 const char *http_request_header(const struct http_request *req, const char *name);
+/* All lines of a header whose value is a list, joined with commas (RFC 9110, section 5.3). A new
+ * string, free(); NULL where there is none. */
+char *http_request_header_list(const struct http_request *req, const char *name);
+/* Whom the request is for: the host of a target in absolute form, else the Host header (RFC 9112,
+ * section 3.2.2); NULL without either. */
+const char *http_request_host(const struct http_request *req);
 
 /* Take apart "key=value&key=value" (application/x-www-form-urlencoded) in place: percent-decoded, a
  * plus sign is a space. Errors: VMCP_E_REQUEST_MALFORMED for a broken escape, a NUL or (unless
