@@ -143,6 +143,20 @@ static void accept_headers(void **state)
         {",,,", VMCP_FORMAT_V1},
         {",,application/jose,,", VMCP_FORMAT_V2},
         {";application/jose", VMCP_FORMAT_V1},
+        /* a comma, a semicolon or an escaped quote in a quoted string ends nothing */
+        {"text/x;a=\"b, application/jose, c\"", VMCP_FORMAT_V1},
+        {"text/x;a=\"b\\\", application/jose\"", VMCP_FORMAT_V1},
+        {"text/x;a=\"b\", application/jose", VMCP_FORMAT_V2},
+        {"text/x;a=\"b\\\\\", application/jose", VMCP_FORMAT_V2},
+        {"application/jose;a=\"x,y;q=0\"", VMCP_FORMAT_V2},
+        {"application/jose;a=\"x,y\";q=0", VMCP_FORMAT_V1},
+        {"application/jose;a=\"x;q=1\";q=0.0", VMCP_FORMAT_V1},
+        {"text/x;a=\"never closed, application/jose", VMCP_FORMAT_V1},
+        {"application/jose\t;\tq=0\t,\ttext/x", VMCP_FORMAT_V1},
+        {"application/jose;q=0, application/jose", VMCP_FORMAT_V2},
+        {"application/jose;q=", VMCP_FORMAT_V1},
+        {"application/jose;q=0;v=1", VMCP_FORMAT_V1},
+        {"application/jose;qq=0", VMCP_FORMAT_V2},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         struct vmcp_error err;
@@ -153,11 +167,15 @@ static void accept_headers(void **state)
     }
     struct vmcp_error err;
     struct vmcp_question q = {.salt = "a", .hostid = "b"};
-    char longest[4000]; /* an element that is longer than any media type is none */
+    char longest[4000]; /* however long an element is */
     memset(longest, 'x', sizeof(longest));
     memcpy(longest, "application/jose;", 17);
     longest[sizeof(longest) - 1] = '\0';
     assert_good("", vmcp_question_finish(&q, longest, &err), err);
+    assert_int_equal(q.format, VMCP_FORMAT_V2);
+    memcpy(longest + sizeof(longest) - 5, ";q=0", 4);
+    assert_good("", vmcp_question_finish(&q, longest, &err), err);
+    assert_int_equal(q.format, VMCP_FORMAT_V1);
 }
 
 static void what_is_missing(void **state)

@@ -51,36 +51,56 @@ int vmcp_question_set_path(struct vmcp_question *q, const char *name, struct vmc
     return 0;
 }
 
-/* Is this element of an Accept header application/jose with q > 0? */
+/* Take the next piece of a header's value up to one of `ends`, which may also stand inside a quoted
+ * string, where it ends nothing (RFC 9110, section 5.6.4). What was taken is *piece, without white
+ * space around it; false at the end of the value. */
+static bool next_piece(const char **rest, const char *stop, const char *ends, const char **piece,
+                       size_t *ret_len)
+{
+    const char *p = *rest;
+    bool quoted = false;
+    if (!p)
+        return false;
+    for (; p < stop && (quoted || !strchr(ends, *p)); p++) {
+        if (*p == '"')
+            quoted = !quoted;
+        else if (quoted && *p == '\\' && p + 1 < stop)
+            p++;
+    }
+    const char *from = *rest, *to = p;
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+        to--;
+    *piece = from;
+    *ret_len = (size_t)(to - from);
+    *rest = p < stop ? p + 1 : NULL;
+    return true;
+}
+
+/* Is this element of an Accept header application/jose with q > 0? Its other parameters say nothing
+ * to us. */
 static bool wants_jose(const char *element, size_t len)
 {
     static const char name[] = "application/jose";
-    char text[128];
-    if (len >= sizeof(text))
+    const char *stop = element + len, *piece = NULL;
+    size_t n = 0;
+    if (!next_piece(&element, stop, ";", &piece, &n) || n != strlen(name) ||
+        strncasecmp(piece, name, n) != 0)
         return false;
-    memcpy(text, element, len);
-    text[len] = '\0';
-    char *rest = text, *type = strsep(&rest, ";");
-    type += strspn(type, " \t");
-    type[strcspn(type, " \t")] = '\0';
-    if (strcasecmp(type, name) != 0)
-        return false;
-    for (char *parameter; (parameter = strsep(&rest, ";")) != NULL;) {
-        parameter += strspn(parameter, " \t");
-        if (strncasecmp(parameter, "q=", 2) == 0)
-            return strpbrk(parameter + 2, "123456789") != NULL; /* 0, 0.0 and the like are zero */
-    }
+    while (next_piece(&element, stop, ";", &piece, &n))
+        if (n >= 2 && strncasecmp(piece, "q=", 2) == 0) /* 0, 0.0 and the like are zero */
+            return strcspn(piece + 2, "123456789") < n - 2;
     return true;
 }
 
 static enum vmcp_format format_of(const char *accept)
 {
-    while (accept && *accept) {
-        size_t len = strcspn(accept, ",");
-        if (wants_jose(accept, len))
+    const char *stop = accept ? accept + strlen(accept) : NULL, *element = NULL;
+    size_t len = 0;
+    while (next_piece(&accept, stop, ",", &element, &len))
+        if (wants_jose(element, len))
             return VMCP_FORMAT_V2;
-        accept += len + (accept[len] == ',');
-    }
     return VMCP_FORMAT_V1;
 }
 

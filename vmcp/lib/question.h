@@ -33,9 +33,9 @@ VMCP_MUST_CHECK int vmcp_question_add(struct vmcp_question *question, const char
 VMCP_MUST_CHECK int vmcp_question_set_path(struct vmcp_question *question, const char *name,
                                            struct vmcp_error *err);
 
-/* Choose the format by the Accept header (NULL: none): version 2 where it names application/jose
- * with q > 0 (RFC 9110, section 12.5.1), else version 1; then see that all is there. Errors:
- * VMCP_E_SALT_MISSING, VMCP_E_HOSTID_REQUIRED. */
+/* Choose the format by the Accept header (NULL: none; several lines of it joined with commas, RFC
+ * 9110, section 5.3): version 2 where it names application/jose with q > 0 (section 12.5.1), else
+ * version 1; then see that all is there. Errors: VMCP_E_SALT_MISSING, VMCP_E_HOSTID_REQUIRED. */
 VMCP_MUST_CHECK int vmcp_question_finish(struct vmcp_question *question, const char *accept,
                                          struct vmcp_error *err);
 
