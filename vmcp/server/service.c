@@ -34,8 +34,9 @@ static int read_question(const struct http_request *req, const char *name,
     }
     if (rc == 0 && name)
         rc = vmcp_question_set_path(ret, name, err);
+    auto_free char *accept = http_request_header_list(req, "Accept");
     if (rc == 0)
-        rc = vmcp_question_finish(ret, http_request_header(req, "Accept"), err);
+        rc = vmcp_question_finish(ret, accept, err);
     return rc;
 }
 
