@@ -482,7 +482,46 @@ def test_bodies_are_limited(shared):
     assert shared.ask("/healthz").status == 200
 
 
-@pytest.mark.parametrize("target", ["vmcp", "*", "http://x/vmcp", "?x=1"])
+@pytest.mark.parametrize("origin", ["http://cfg.example.org", "HTTP://x:8443", "https://[::1]:1"])
+def test_targets_in_absolute_form(shared, origin):
+    """RFC 9112, section 3.2.2: no client of ours sends them, and a server must take them."""
+    with shared.connect() as s:
+        s.sendall(request(f"{origin}/vmcp/web?{QUESTION}", "Accept: application/jose"))
+        status, head, _, data = read_answer(s)
+        assert status == 200 and b"application/jose" in head
+        s.sendall(request(f"{origin}?{QUESTION}"))
+        assert read_answer(s, data)[0] == 404  # the path is "/"
+        s.sendall(request(f"{origin}/healthz"))
+        assert read_answer(s, data)[0] == 200
+
+
+@pytest.mark.parametrize("line", [
+    f"/vmcp/web?cvm_hostid=h&cvm_salt=abc\0def", f"/vmcp/web?{QUESTION}\0", f"/vmcp/web\0?{QUESTION}",
+    f"/vmcp/web\0x?{QUESTION}", f"\0/vmcp/web?{QUESTION}", f"/vmcp/web?{QUESTION}&\0vm=db"])
+def test_a_raw_nul_hides_nothing(shared, line):
+    """The HTTP library hands out C strings: what stands behind a NUL would not be seen."""
+    with shared.connect() as s:
+        s.sendall(request(line, "Accept: application/jose"))
+        status, _, body, _ = read_answer(s)
+        assert status == 400 and json.loads(body)["code"] == "request-malformed"
+
+
+def test_accept_in_several_lines(shared):
+    """RFC 9110, section 5.3: they are one list."""
+    for lines, media_type in [
+            (["text/html", "application/jose"], b"application/jose"),
+            (["application/jose;q=0", "text/html", "application/jose;q=0.1"], b"application/jose"),
+            (["text/html", "application/jose;q=0"], b"application/json"),
+            (['text/x;a="b', 'application/jose"'], b"application/json")]:
+        with shared.connect() as s:
+            s.sendall(request(f"/vmcp/web?{QUESTION}", *(f"Accept: {line}" for line in lines)))
+            status, head, _, _ = read_answer(s)
+            assert status == 200 and b"Content-Type: " + media_type in head, (lines, head)
+
+
+@pytest.mark.parametrize("target", ["vmcp", "*", "?x=1", "http:/vmcp", "http://", "http:///vmcp",
+                                    "http://user@x/vmcp", "http://user:pass@x/vmcp", "ftp://x/",
+                                    "http://x\\y/vmcp", "http://x#/vmcp"])
 def test_targets_that_are_no_path(shared, target):
     with shared.connect() as s:
         s.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
