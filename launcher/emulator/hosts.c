@@ -122,7 +122,7 @@ const char *emu_hosts_refuse(const struct emu_hosts *hosts, const struct http_re
 {
     if (http_request_header(req, "Origin"))
         return "Requests with an Origin header, which browsers send, are not answered.";
-    if (!emu_hosts_have(hosts, http_request_header(req, "Host")))
+    if (!emu_hosts_have(hosts, http_request_host(req)))
         return "The Host header is not an address of this emulator.";
     return NULL;
 }

@@ -80,7 +80,7 @@ static const char *read_question(const struct http_request *req, struct question
  * for the metadata server fails. */
 static void redirect(const struct question *q, struct http_reply *reply)
 {
-    const char *host = http_request_header(q->req, "Host");
+    const char *host = http_request_host(q->req);
     const char *query = strchr(q->req->target, '?');
     auto_buf struct vmcp_buf location = VMCP_BUF(HTTP_HEADER_MAX);
     auto_buf struct vmcp_buf body = VMCP_BUF(HTTP_HEADER_MAX);
@@ -223,7 +223,7 @@ static void serve(void *app, const struct http_request *req, struct http_reply *
 static bool guard(void *app, const struct http_request *req, struct http_reply *reply)
 {
     struct emu_cloud *cloud = app;
-    const char *host = http_request_header(req, "Host");
+    const char *host = http_request_host(req);
     const char *flavor = http_request_header(req, "Metadata-Flavor");
     const char *legacy = http_request_header(req, "X-Google-Metadata-Request");
     const char *why = NULL;

@@ -416,6 +416,19 @@ def test_two_hosts_are_refused(cloud):
             assert line.split()[1] == "400", (path, first, second)
 
 
+def test_host_of_an_absolute_target_counts(cloud):
+    """RFC 9112, section 3.2.2: the Host header beside it is not looked at."""
+    for port, path in ((cloud.api_port, "/discovery/v1/apis/compute/v1/rest"),
+                       (cloud.metadata_port, V1 + "instance/name")):
+        own = f"127.0.0.1:{port}"
+        good = raw(port, f"GET {path} HTTP/1.1\r\nHost: {own}\r\nMetadata-Flavor: Google\r\n\r\n")
+        for target, host, status in ((own, "evil.example", good.split()[1]),
+                                     ("evil.example", own, "403")):
+            line = raw(port, f"GET http://{target}{path} HTTP/1.1\r\nHost: {host}\r\n"
+                       "Metadata-Flavor: Google\r\n\r\n")
+            assert line.split()[1] == status != "400", (path, target, line)
+
+
 def test_metadata_refuses_another_host(cloud):
     port = cloud.metadata_port
     for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1:{port}@evil.example", "",
