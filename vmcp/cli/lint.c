@@ -10,17 +10,19 @@
 #include "cmd.h"
 #include "lib/auto.h"
 #include "lib/config.h"
-#include "lib/macro.h"
-
-enum { SECRET_SHORT = 16 };
+#include "lib/file.h"
+#include "lib/name.h"
 
 struct args {
+    const char *machine;
     bool json, strict;
 };
 
 static const struct vmcp_option options[] = {
     {"strict", NULL, VMCP_OPT_FLAG, offsetof(struct args, strict), 0, 0,
-     "warnings count as errors"},
+     "warnings are errors, and shown as such"},
+    {"machine", "NAME", VMCP_OPT_STRING, offsetof(struct args, machine), 0, 0,
+     "the name of the machine on standard input (stdin)"},
     {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0, "print a JSON object"},
     {0},
 };
@@ -32,14 +34,23 @@ static const struct vmcp_command command = {
     .options = options,
     .min_operands = 1,
     .max_operands = VMCP_LIST_MAX,
-    .details = "PATH is a machine file NAME.json, or a folder of them. Each finding is one line,\n"
-               "FILE:LINE:COLUMN: error: …, columns in bytes. Exit code 3 if there are errors.\n",
-    .example = "  vmcp lint configs/\n",
+    .details =
+        "PATH is a machine file NAME.json, a folder of them, or - for one machine file on\n"
+        "standard input. Each finding is one line, FILE:LINE:COLUMN: error: … or warning: …,\n"
+        "both counted from 1, columns in bytes; a finding about a whole file is at 1:1.\n"
+        "\n"
+        "Errors are what vmcpd would not load. Warnings are what Compute Engine will change\n"
+        "(name, CPUs, memory, disk), cannot do (flags, diskURL) or the launcher would refuse,\n"
+        "a short secret, and a script that downloads on a VM without an external address.\n"
+        "Exit code 3 if there are errors.\n",
+    .example = "  vmcp lint configs/\n"
+               "  vmcp lint --strict --json web.json\n"
+               "  vmcp lint - < web.json\n",
 };
 
 /* One run over all paths. */
 struct lint {
-    bool json;
+    const struct args *args;
     size_t files, errors, warnings;
     json_t *findings;
 };
@@ -47,44 +58,71 @@ struct lint {
 static void report(struct lint *l, const char *path, size_t line, size_t column, bool is_error,
                    const char *text)
 {
+    auto_free char *shown = strdup(path);
+    is_error = is_error || l->args->strict;
     const char *kind = is_error ? "error" : "warning";
     if (is_error)
         l->errors++;
     else
         l->warnings++;
-    if (l->json)
+    if (!line)
+        line = column = 1;
+    if (shown) /* a file's name goes to a terminal, and may hold anything */
+        vmcp_text_clean(shown);
+    if (l->args->json)
         json_array_append_new(l->findings,
                               json_pack("{s:o, s:I, s:I, s:s, s:s}", "file", cmd_json_string(path),
                                         "line", (json_int_t)line, "column", (json_int_t)column,
                                         "level", kind, "text", text));
-    else if (line)
-        printf("%s:%zu:%zu: %s: %s\n", path, line, column, kind, text);
     else
-        printf("%s: %s: %s\n", path, kind, text);
+        printf("%s:%zu:%zu: %s: %s\n", shown ? shown : "?", line, column, kind, text);
 }
 
-static void warn_of_secret(struct lint *l, const char *path, const struct vmcp_config *c)
+/* All that was found in one file, in the order of its text. */
+static void report_diags(struct lint *l, const char *path, struct vmcp_diags *diags, int rc,
+                         const struct vmcp_error *err)
 {
-    size_t len = json_string_length(json_object_get(c->machine, "secret"));
-    if (len < SECRET_SHORT && !(c->macros & VMCP_MACRO_HMAC))
-        report(l, path, 0, 0, false,
-               "`secret` has under 16 characters: whoever can read the VM's metadata can guess it");
+    size_t errors = 0;
+    vmcp_diags_sort(diags);
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct vmcp_diag *d = &diags->items[i];
+        errors += d->is_error;
+        report(l, path, d->line, d->column, d->is_error, d->text);
+    }
+    if (diags->errors > errors) {
+        char text[80];
+        snprintf(text, sizeof(text), "and %zu more errors, which are not told here",
+                 diags->errors - errors);
+        report(l, path, 0, 0, true, text);
+    }
+    if (rc < 0 && !diags->errors)
+        report(l, path, 0, 0, true, err->text);
 }
 
 static void lint_file(struct lint *l, const char *path)
 {
     struct vmcp_error err = {0};
-    auto_diags struct vmcp_diags diags = {0};
+    auto_diags struct vmcp_diags diags = {.want_gce = true};
     auto_config struct vmcp_config config = {0};
     l->files++;
     int rc = vmcp_config_load(path, &config, &diags, &err);
-    for (size_t i = 0; i < diags.count; i++)
-        report(l, path, diags.items[i].line, diags.items[i].column, diags.items[i].is_error,
-               diags.items[i].text);
-    if (rc < 0 && !diags.errors)
-        report(l, path, 0, 0, true, err.text);
-    if (rc == 0)
-        warn_of_secret(l, path, &config);
+    report_diags(l, path, &diags, rc, &err);
+}
+
+static int lint_stdin(struct lint *l, struct vmcp_error *err)
+{
+    struct vmcp_error wrong = {0};
+    auto_diags struct vmcp_diags diags = {.want_gce = true};
+    auto_config struct vmcp_config config = {0};
+    auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
+    const char *name = l->args->machine ? l->args->machine : "stdin";
+    l->files++;
+    int rc = vmcp_file_read("-", VMCP_FILE_PUBLIC, &b, err);
+    if (rc < 0)
+        return rc;
+    rc = vmcp_config_parse(name, b.data ? b.data : "", b.len, -1, &config, &diags, &wrong);
+    report_diags(l, "<stdin>", &diags, rc, &wrong);
+    return 0;
 }
 
 static int only_machine_files(const struct dirent *entry)
@@ -119,12 +157,42 @@ static int lint_folder(struct lint *l, const char *folder, struct vmcp_error *er
 static int lint_path(struct lint *l, const char *path, struct vmcp_error *err)
 {
     struct stat st;
+    if (strcmp(path, "-") == 0)
+        return lint_stdin(l, err);
     if (stat(path, &st) < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be opened: %s", strerror(errno));
     if (S_ISDIR(st.st_mode))
         return lint_folder(l, path, err);
     lint_file(l, path);
     return 0;
+}
+
+/* Standard input can be read once, and only it lacks a name. */
+static int check_stdin(const struct args *a, const struct vmcp_list *operands,
+                       struct vmcp_error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < operands->count; i++)
+        count += strcmp(operands->items[i], "-") == 0;
+    if (count > 1)
+        return vmcp_fail(err, VMCP_E_USAGE, "`-` is given twice; standard input is one file");
+    if (a->machine && !count)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--machine names the machine on standard input; a file has its own name");
+    return a->machine ? vmcp_machine_name_check(a->machine, strlen(a->machine), err) : 0;
+}
+
+static void print_report(const struct lint *l)
+{
+    json_auto_t *all = json_pack("{s:s, s:I, s:I, s:I, s:O}", "code",
+                                 l->errors ? vmcp_code_name(VMCP_E_CONFIG) : "ok", "files",
+                                 (json_int_t)l->files, "errors", (json_int_t)l->errors, "warnings",
+                                 (json_int_t)l->warnings, "findings", l->findings);
+    if (l->args->json)
+        cmd_print_json(all);
+    fprintf(stderr, "%zu machine file%s: %zu error%s, %zu warning%s\n", l->files,
+            l->files == 1 ? "" : "s", l->errors, l->errors == 1 ? "" : "s", l->warnings,
+            l->warnings == 1 ? "" : "s");
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
@@ -135,23 +203,15 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
-    struct lint l = {.json = a.json, .findings = findings};
+    struct lint l = {.args = &a, .findings = findings};
     result->json = a.json;
+    rc = check_stdin(&a, &operands, err);
     for (size_t i = 0; rc == 0 && i < operands.count; i++)
         rc = lint_path(&l, operands.items[i], err);
     if (rc < 0)
         return rc;
-    bool bad = l.errors || (a.strict && l.warnings);
-    json_auto_t *all =
-        json_pack("{s:s, s:I, s:I, s:I, s:O}", "code", bad ? vmcp_code_name(VMCP_E_CONFIG) : "ok",
-                  "files", (json_int_t)l.files, "errors", (json_int_t)l.errors, "warnings",
-                  (json_int_t)l.warnings, "findings", findings);
-    if (a.json)
-        cmd_print_json(all);
-    fprintf(stderr, "%zu machine file%s: %zu error%s, %zu warning%s\n", l.files,
-            l.files == 1 ? "" : "s", l.errors, l.errors == 1 ? "" : "s", l.warnings,
-            l.warnings == 1 ? "" : "s");
-    result->exit = bad ? VMCP_EXIT_INPUT : VMCP_EXIT_DONE;
+    print_report(&l);
+    result->exit = l.errors ? VMCP_EXIT_INPUT : VMCP_EXIT_DONE;
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "auto.h"
 #include "buf.h"
 #include "file.h"
+#include "gcehint.h"
 #include "json.h"
 #include "machine.h"
 #include "macro.h"
@@ -91,6 +92,35 @@ static void read_user_data(json_t *machine, const char *prefix, int dirfd, struc
     json_object_del(machine, "userDataFile");
 }
 
+/* One value of `gce.metadata`: Compute Engine takes no longer one. */
+static void check_metadata_value(const json_t *value, const char *pointer, struct vmcp_diags *diags)
+{
+    if (json_string_length(value) > VMCP_USER_DATA_MAX)
+        vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, false,
+                        "%zu bytes; Compute Engine takes %d in one metadata value",
+                        json_string_length(value), VMCP_USER_DATA_MAX);
+}
+
+/* `gce.metadata` is an object of key to value, or has `items` as the API writes it. */
+static void check_metadata(const struct vmcp_config *c, struct vmcp_diags *diags)
+{
+    json_t *metadata = json_object_get(c->gce, "metadata"), *value;
+    const char *key;
+    char pointer[sizeof(((struct vmcp_diag *)0)->pointer)];
+    size_t i;
+    json_object_foreach(metadata, key, value)
+    {
+        snprintf(pointer, sizeof(pointer), "/gce/metadata");
+        vmcp_json_pointer_add(pointer, sizeof(pointer), key);
+        check_metadata_value(value, pointer, diags);
+    }
+    json_array_foreach(json_object_get(metadata, "items"), i, value)
+    {
+        snprintf(pointer, sizeof(pointer), "/gce/metadata/items/%zu/value", i);
+        check_metadata_value(json_object_get(value, "value"), pointer, diags);
+    }
+}
+
 /* A boolean becomes 1 or 0: version 1 has no other way to say it, and both versions say the same.
  */
 static void booleans_to_numbers(json_t *machine)
@@ -155,12 +185,15 @@ static void check_document(json_t *root, int dirfd, struct vmcp_config *c, struc
     if (machine) {
         check_top(root, diags);
         take_beside(root, c, diags);
+        check_metadata(c, diags);
     } else {
         machine = root;
         c->count = 1;
+        c->is_bare = true;
     }
     c->machine = json_incref(machine);
     if (json_is_object(machine)) {
+        c->has_user_data_file = json_object_get(machine, "userDataFile");
         read_user_data(machine, prefix, dirfd, diags);
         booleans_to_numbers(machine);
     }
@@ -195,6 +228,8 @@ int vmcp_config_parse(const char *name, const char *text, size_t len, int dirfd,
         add_syntax_error(diags, &syntax);
     } else {
         check_document(root, dirfd, &c, diags);
+        if (diags->want_gce && diags->errors == before)
+            vmcp_gcehint_check(&c, diags);
         vmcp_diags_locate(diags, text, len);
     }
     if (diags->errors > before) {

@@ -26,10 +26,13 @@ struct vmcp_config {
     json_t *machine;              /* owned; booleans made 1 and 0, userDataFile read */
     json_t *gce;                  /* owned; NULL if absent */
     unsigned macros;              /* enum vmcp_macro: those that machine and gce use */
+    bool is_bare;                 /* a bare VMCP object, without a top-level `machine` */
+    bool has_user_data_file;      /* userData was read from userDataFile */
 };
 
 /* Read and check one file. What is found is appended to *diags with line and column (NULL: only
- * the first error is told, by err). Errors: VMCP_E_FILE, VMCP_E_LIMIT and the first error of the
+ * the first error is told, by err); with diags->want_gce, what Compute Engine will make of a good
+ * file too (gcehint.h). Errors: VMCP_E_FILE, VMCP_E_LIMIT and the first error of the
  * diagnosis, with "FILE:LINE:COLUMN" in err->where. *ret is filled on success only. */
 VMCP_MUST_CHECK int vmcp_config_load(const char *path, struct vmcp_config *ret,
                                      struct vmcp_diags *diags, struct vmcp_error *err);

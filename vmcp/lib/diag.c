@@ -79,6 +79,24 @@ void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len)
     }
 }
 
+static int by_place(const void *x, const void *y)
+{
+    const struct vmcp_diag *a = x, *b = y;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    if (a->column != b->column)
+        return a->column < b->column ? -1 : 1;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+void vmcp_diags_sort(struct vmcp_diags *diags)
+{
+    for (size_t i = 0; i < diags->count; i++)
+        diags->items[i].order = i;
+    if (diags->count)
+        qsort(diags->items, diags->count, sizeof(*diags->items), by_place);
+}
+
 int vmcp_diags_check(const struct vmcp_diags *diags, struct vmcp_error *err)
 {
     for (size_t i = 0; i < diags->count; i++) {

@@ -15,12 +15,14 @@ struct vmcp_diag {
     bool at_key;         /* about the key there, not the value */
     size_t line, column; /* from 1, in bytes; 0: not known, see vmcp_diags_locate() */
     char text[256];
+    size_t order; /* used while sorting */
 };
 
 struct vmcp_diags {
     struct vmcp_diag *items; /* owned */
     size_t count;
     size_t errors; /* how many of them */
+    bool want_gce; /* set by the caller: vmcp_config_load() is to add what gcehint.h says */
 };
 
 /* Add one; what does not fit in VMCP_DIAGS_MAX or memory is counted and not kept. */
@@ -32,6 +34,9 @@ void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_ke
 /* Give line and column to those that have none, by their pointers into `text`, which
  * vmcp_json_parse() accepted. */
 void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len);
+
+/* Put them in the order of the text; those of one place stay in the order in which they came. */
+void vmcp_diags_sort(struct vmcp_diags *diags);
 
 /* 0 if there are no errors, else the first one, with its line and column, or pointer, in
  * err->where. */
