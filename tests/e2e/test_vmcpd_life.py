@@ -65,7 +65,8 @@ def test_usage(bin, keys, configs):
     refused(*good, "--check", "--ttl", "3601")
     refused(*good, "--check", "--alg", "HS256")
     refused(*good, "--check", "--access-log", "/tmp/x")
-    refused(*good, "--check", "--key", keys["ed25519"].path)  # the same key twice
+    twice = run(bin.vmcpd, *good, "--check", "--key", keys["ed25519"].path)
+    assert twice.code == 3 and "given twice" in twice.err
     refused("--domain", "Not.A.Domain:80", *good[2:], "--check", code="domain-malformed")
     for address in ("", "80", "127.0.0.1", "127.0.0.1:", ":80", "::1:80", "127.0.0.1:x",
                     "127.0.0.1:99999", "no.such.host.invalid:80"):

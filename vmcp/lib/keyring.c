@@ -156,19 +156,6 @@ const struct vmcp_key *vmcp_keyring_signing_key(const struct vmcp_keyring *ring,
     return NULL;
 }
 
-void vmcp_keyring_drop_retired(struct vmcp_keyring *ring, int64_t before)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < ring->count; i++) {
-        struct vmcp_keyring_entry *e = &ring->entries[i];
-        if (e->state == VMCP_KEY_RETIRED && e->since < before)
-            vmcp_key_unref(e->key);
-        else
-            ring->entries[kept++] = *e;
-    }
-    ring->count = kept;
-}
-
 static int add_jwk(json_t *keys, const struct vmcp_keyring_entry *e, struct vmcp_error *err)
 {
     json_auto_t *jwk = NULL;
@@ -181,12 +168,16 @@ static int add_jwk(json_t *keys, const struct vmcp_keyring_entry *e, struct vmcp
     return 0;
 }
 
-int vmcp_keyring_jwks(const struct vmcp_keyring *ring, json_t **ret, struct vmcp_error *err)
+int vmcp_keyring_jwks(const struct vmcp_keyring *ring, int64_t retired_before, json_t **ret,
+                      struct vmcp_error *err)
 {
     json_auto_t *keys = json_array();
     int rc = keys ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
-    for (size_t i = 0; rc == 0 && i < ring->count; i++)
-        rc = add_jwk(keys, &ring->entries[i], err);
+    for (size_t i = 0; rc == 0 && i < ring->count; i++) {
+        const struct vmcp_keyring_entry *e = &ring->entries[i];
+        if (e->state != VMCP_KEY_RETIRED || e->since >= retired_before)
+            rc = add_jwk(keys, e, err);
+    }
     if (rc < 0)
         return rc;
     *ret = json_pack("{s:O}", "keys", keys);

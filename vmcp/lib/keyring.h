@@ -69,13 +69,10 @@ VMCP_MUST_CHECK int vmcp_keyring_lock(const char *dir, enum vmcp_lock how, int *
 /* The active key that signs: in version 2 the first; in version 1 the first RSA key. NULL: none. */
 const struct vmcp_key *vmcp_keyring_signing_key(const struct vmcp_keyring *ring, bool rsa_only);
 
-/* Forget the retired keys that entered their state before `before` (seconds since 1970). */
-void vmcp_keyring_drop_retired(struct vmcp_keyring *ring, int64_t before);
-
-/* The public keys as a JWK set (RFC 7517, section 5), each with its `status`. *ret is a new
- * reference. */
-VMCP_MUST_CHECK int vmcp_keyring_jwks(const struct vmcp_keyring *ring, json_t **ret,
-                                      struct vmcp_error *err);
+/* The public keys as a JWK set (RFC 7517, section 5), each with its `status`, but for the keys that
+ * were retired before `retired_before` (seconds since 1970). *ret is a new reference. */
+VMCP_MUST_CHECK int vmcp_keyring_jwks(const struct vmcp_keyring *ring, int64_t retired_before,
+                                      json_t **ret, struct vmcp_error *err);
 
 void vmcp_keyring_clear(struct vmcp_keyring *ring);
 #define auto_keyring __attribute__((cleanup(vmcp_keyring_clear)))

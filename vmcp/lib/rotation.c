@@ -202,22 +202,27 @@ static int plan_new_keys(struct plan *p, struct vmcp_error *err)
     return rc;
 }
 
-/* Keys that an interrupted run made and no journal names. */
-static int remove_leftovers(const struct plan *p, struct vmcp_error *err)
+static int remove_with_prefix(const char *folder, const char *prefix, struct vmcp_error *err)
 {
-    auto_free char *folder = NULL;
-    int rc = vmcp_file_path(p->dir, "next", &folder, err);
-    if (rc < 0)
-        return rc;
-    auto_dir DIR *next = opendir(folder);
-    if (!next)
+    auto_dir DIR *dir = opendir(folder);
+    if (!dir)
         return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be opened: %s", strerror(errno));
-    for (struct dirent *e; (e = readdir(next)) != NULL;)
-        if (strncmp(e->d_name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 &&
-            unlinkat(dirfd(next), e->d_name, 0) < 0)
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
+            unlinkat(dirfd(dir), e->d_name, 0) < 0)
             return vmcp_fail_at(err, VMCP_E_FILE, e->d_name, "cannot be removed: %s",
                                 strerror(errno));
     return 0;
+}
+
+/* Keys that an interrupted run made and no journal names, and journals that were not finished. */
+static int remove_leftovers(const struct plan *p, struct vmcp_error *err)
+{
+    auto_free char *next = NULL;
+    int rc = vmcp_file_path(p->dir, "next", &next, err);
+    if (rc == 0)
+        rc = remove_with_prefix(next, NEW_PREFIX, err);
+    return rc < 0 ? rc : remove_with_prefix(p->dir, VMCP_KEYRING_JOURNAL ".", err);
 }
 
 /* next/ and retired/, with the owner and mode of active/. */

@@ -1,205 +1,183 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vmcpd - the signed configuration responder. */
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "catalogue.h"
+#include "control.h"
 #include "http/server.h"
 #include "lib/auto.h"
-#include "lib/limits.h"
-#include "lib/options.h"
+#include "lib/buf.h"
+#include "notify.h"
+#include "reload.h"
 #include "service.h"
-#include "signer.h"
+#include "settings.h"
+#include "verbs.h"
 
 enum { GRACE_MS = 10000 };
 
-struct args {
-    const char *domain, *configs, *listen, *fallback, *alg, *secret, *access_log;
-    struct vmcp_list keys;
-    int64_t ttl;
-    bool check, version;
+/* What the main thread waits for while others answer. */
+struct loop {
+    struct srv_service service;
+    int signals, control;
+    char *control_path; /* owned; NULL: none */
 };
 
-#define AT(field) offsetof(struct args, field)
-
-static const struct vmcp_option options[] = {
-    {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that the keys speak for"},
-    {"key", "FILE", VMCP_OPT_LIST, AT(keys), 0, 0, "an active private key, PEM or DER, mode 0600"},
-    {"configs", "DIR", VMCP_OPT_STRING, AT(configs), 0, 0, "the folder of machine files"},
-    {"listen", "ADDR:PORT", VMCP_OPT_STRING, AT(listen), 0, 0,
-     "where to answer; port 0: one that is free"},
-    {"default", "NAME", VMCP_OPT_STRING, AT(fallback), 0, 0,
-     "the machine of a question that names none"},
-    {"ttl", "SECONDS", VMCP_OPT_INT, AT(ttl), VMCP_TTL_MIN, VMCP_TTL_MAX,
-     "how long an answer is good (300; 30 to 3600)"},
-    {"alg", "ALG", VMCP_OPT_STRING, AT(alg), 0, 0,
-     "of an RSA key in version 2: PS256 (default), RS256, RS512"},
-    {"secret", "FILE", VMCP_OPT_STRING, AT(secret), 0, 0,
-     "the secret of ${vmcp.hmac.LABEL}, at least 32 bytes"},
-    {"access-log", "off|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
-     "a line for each request on standard error (-, the default), or none"},
-    {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
-     "load everything, make and verify one answer of each machine, and exit"},
-    {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
-    {0},
-};
-
-static const struct vmcp_command command = {
-    .name = "vmcpd",
-    .operands = "",
-    .summary = "answers configuration requests, signed over the caller's salt",
-    .options = options,
-    .details = "Answers GET /vmcp, /vmcp/NAME and /vmcp?vm=NAME, /.well-known/jwks.json, /healthz\n"
-               "and /readyz. SIGTERM and SIGINT stop it: what is in flight is finished first.\n",
-    .example = "  vmcp keygen --alg ed25519 --out cfg.key\n"
-               "  vmcpd --domain cfg.example.org --key cfg.key --configs configs "
-               "--listen 127.0.0.1:8080\n",
-};
-
-static int complain(const struct vmcp_error *err)
+static void complain(const struct vmcp_error *err)
 {
     fprintf(stderr, "vmcpd: error: %s%s%s [%s]\n", err->where, err->where[0] ? ": " : "", err->text,
             vmcp_code_name(err->code));
-    return vmcp_code_exit(err->code);
 }
 
-static void report(void *arg, const char *path, size_t line, size_t column, bool is_error,
-                   const char *text)
+static void print_loaded(const struct srv_settings *settings, const struct srv_snapshot *s)
 {
-    (void)arg;
-    const char *kind = is_error ? "error" : "warning";
-    if (line)
-        fprintf(stderr, "%s:%zu:%zu: %s: %s\n", path, line, column, kind, text);
-    else
-        fprintf(stderr, "%s: %s: %s\n", path, kind, text);
-}
-
-/* Everything that is loaded before the first request. */
-struct loaded {
-    struct srv_signer *signer;
-    struct srv_catalogue *catalogue;
-    struct srv_service service;
-};
-
-static void unload(struct loaded *l)
-{
-    srv_service_clear(&l->service);
-    srv_catalogue_free(l->catalogue);
-    srv_signer_free(l->signer);
-}
-
-static int rsa_alg(const char *name, const struct vmcp_alg **ret, struct vmcp_error *err)
-{
-    if (name && strcmp(name, "PS256") != 0 && strcmp(name, "RS256") != 0 &&
-        strcmp(name, "RS512") != 0)
-        return vmcp_fail(err, VMCP_E_USAGE, "--alg %s: PS256, RS256 or RS512 is wanted", name);
-    *ret = name ? vmcp_alg_find(name) : NULL;
-    return 0;
-}
-
-static int load(const struct args *a, struct loaded *l, struct vmcp_error *err)
-{
-    struct srv_signer_options o = {.domain = a->domain,
-                                   .key_files = a->keys.items,
-                                   .key_count = a->keys.count,
-                                   .ttl = (int)a->ttl,
-                                   .secret_file = a->secret};
-    int rc = rsa_alg(a->alg, &o.rsa_alg, err);
-    if (rc == 0)
-        rc = srv_signer_new(&o, &l->signer, err);
-    if (rc == 0)
-        rc = srv_catalogue_load(a->configs, report, NULL, &l->catalogue, err);
-    if (rc == 0 && a->fallback)
-        rc = srv_catalogue_set_default(l->catalogue, a->fallback, err);
-    for (size_t i = 0; rc == 0 && i < srv_catalogue_count(l->catalogue); i++)
-        rc = srv_signer_self_check(l->signer, srv_catalogue_at(l->catalogue, i), err);
-    if (rc == 0)
-        rc = srv_service_init(&l->service, l->signer, l->catalogue, err);
-    return rc;
-}
-
-static void print_loaded(const struct args *a, const struct loaded *l)
-{
-    for (size_t i = 0; i < srv_signer_key_count(l->signer); i++) {
-        const struct vmcp_key *key = srv_signer_key(l->signer, i);
-        printf("vmcpd: key %s %s\n", vmcp_key_thumbprint(key), vmcp_key_type_name(key));
+    size_t machines = srv_catalogue_count(s->catalogue);
+    for (size_t i = 0; i < s->ring.count; i++) {
+        const struct vmcp_keyring_entry *e = &s->ring.entries[i];
+        printf("vmcpd: key %s %s%s%s\n", vmcp_key_thumbprint(e->key), vmcp_key_type_name(e->key),
+               e->state == VMCP_KEY_ACTIVE ? "" : " ",
+               e->state == VMCP_KEY_ACTIVE ? "" : vmcp_key_state_name(e->state));
     }
-    printf("vmcpd: domain %s, %zu machine%s, catalogue %.12s\n", a->domain,
-           srv_catalogue_count(l->catalogue), srv_catalogue_count(l->catalogue) == 1 ? "" : "s",
-           srv_catalogue_digest(l->catalogue));
+    printf("vmcpd: domain %s, %zu machine%s, catalogue %.12s\n", settings->domain, machines,
+           machines == 1 ? "" : "s", srv_catalogue_digest(s->catalogue));
 }
 
-/* Serve until a signal comes. The signals are blocked before any thread is made. */
-static int serve(const struct args *a, struct loaded *l, const sigset_t *signals,
-                 struct vmcp_error *err)
+static void answer_control(struct loop *loop)
+{
+    int fd = -1;
+    srv_control_accept(loop->control, &fd);
+    if (fd < 0)
+        return;
+    struct vmcp_error outcome = {0};
+    json_auto_t *findings = NULL;
+    if (srv_reload(&loop->service, "vmcpd reload", &findings, &outcome) == 0)
+        outcome = (struct vmcp_error){0};
+    srv_control_answer(fd, &outcome, findings);
+}
+
+/* Until a signal ends it; gives that back. */
+static int wait_for_end(struct loop *loop)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = loop->signals, .events = POLLIN},
+                               {.fd = loop->control, .events = POLLIN}};
+        struct signalfd_siginfo info;
+        int ready = poll(fds, 2, -1);
+        if (ready > 0 && fds[1].revents)
+            answer_control(loop);
+        if (ready <= 0 || !fds[0].revents || read(loop->signals, &info, sizeof(info)) < 0)
+            continue;
+        if (info.ssi_signo != SIGHUP)
+            return (int)info.ssi_signo;
+        srv_reload(&loop->service, "SIGHUP", NULL, NULL);
+    }
+}
+
+static int listen_for_control(const struct srv_settings *settings, struct loop *loop,
+                              struct vmcp_error *err)
+{
+    int rc = srv_control_path(settings->control, &loop->control_path, err);
+    return rc < 0 || !loop->control_path
+               ? rc
+               : srv_control_listen(loop->control_path, &loop->control, err);
+}
+
+static int serve(const struct srv_settings *settings, struct loop *loop, struct vmcp_error *err)
 {
     struct http_server *server = NULL;
-    struct http_server_options o = srv_service_options(&l->service);
-    int fd = -1, signal_number = 0;
+    struct http_server_options o = srv_service_options(&loop->service);
+    int fd = -1;
     uint16_t port = 0;
-    /* From here on a signal is waited for; before, it just ends the program. */
-    sigprocmask(SIG_BLOCK, signals, NULL);
-    int rc = http_listen(a->listen, &fd, &port, err);
+    int rc = listen_for_control(settings, loop, err);
+    if (rc == 0)
+        rc = http_listen(settings->listen, &fd, &port, err);
     if (rc == 0)
         rc = http_server_start(&o, fd, &server, err);
     if (rc < 0)
         return rc;
-    int host = (int)(strrchr(a->listen, ':') - a->listen);
-    printf("vmcpd: ready on http://%.*s:%u/vmcp\n", host, a->listen, port);
+    int host = (int)(strrchr(settings->listen, ':') - settings->listen);
+    printf("vmcpd: ready on http://%.*s:%u/vmcp\n", host, settings->listen, port);
     fflush(stdout);
-    sigwait(signals, &signal_number);
+    srv_notify("READY=1");
+    int signal_number = wait_for_end(loop);
+    srv_notify("STOPPING=1");
     fprintf(stderr, "vmcpd: stopping on %s\n", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     http_server_stop(server, GRACE_MS);
     return 0;
 }
 
-static int run(const struct args *a, const sigset_t *signals, struct vmcp_error *err)
+static void close_loop(struct loop *loop)
 {
-    if (!a->domain || !a->configs)
-        return vmcp_fail(err, VMCP_E_USAGE, "--domain and --configs are wanted; see vmcpd --help");
-    if (!a->listen && !a->check)
-        return vmcp_fail(err, VMCP_E_USAGE, "--listen ADDR:PORT is wanted; see vmcpd --help");
-    if (a->access_log && strcmp(a->access_log, "off") != 0 && strcmp(a->access_log, "-") != 0)
-        return vmcp_fail(err, VMCP_E_USAGE, "--access-log %s: off or - is wanted", a->access_log);
-    struct loaded l = {0};
-    int rc = load(a, &l, err);
-    if (rc == 0) {
-        l.service.access_log = !a->access_log || strcmp(a->access_log, "-") == 0;
-        print_loaded(a, &l);
-        if (a->check)
-            printf("vmcpd: all good: an answer of each machine was made and verified\n");
-        else
-            rc = serve(a, &l, signals, err);
+    if (loop->control >= 0) {
+        unlink(loop->control_path);
+        close(loop->control);
     }
-    unload(&l);
+    if (loop->signals >= 0)
+        close(loop->signals);
+    free(loop->control_path);
+    srv_service_clear(&loop->service);
+}
+
+static int run(const struct srv_settings *settings, struct vmcp_error *err)
+{
+    struct loop loop = {.signals = -1, .control = -1};
+    struct srv_snapshot *snapshot = NULL;
+    int rc = srv_load(settings, &snapshot, err);
+    if (rc < 0)
+        return rc;
+    print_loaded(settings, snapshot);
+    srv_service_init(&loop.service, settings, snapshot);
+    if (settings->check) {
+        printf("vmcpd: all good: an answer of each machine was made and verified\n");
+    } else {
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        /* From here on a signal is waited for; before, it just ends the program. Blocked before any
+         * thread is made. */
+        sigprocmask(SIG_BLOCK, &signals, NULL);
+        loop.signals = signalfd(-1, &signals, SFD_CLOEXEC);
+        rc = loop.signals < 0 ? vmcp_fail(err, VMCP_E_INTERNAL, "signalfd: %s", strerror(errno))
+                              : serve(settings, &loop, err);
+    }
+    close_loop(&loop);
     return rc;
+}
+
+static void print_help(void)
+{
+    auto_buf struct vmcp_buf text = VMCP_BUF(16384);
+    vmcp_command_help(&srv_command, &text);
+    fputs(text.data ? text.data : "", stdout);
 }
 
 int main(int argc, char **argv)
 {
     struct vmcp_error err = {0};
-    struct args a = {.ttl = VMCP_TTL_DEFAULT};
-    struct vmcp_list operands = {0};
+    struct srv_settings settings;
     bool help = false;
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
     signal(SIGPIPE, SIG_IGN);
-    if (vmcp_options_parse(&command, argc, argv, &a, &operands, &help, &err) < 0)
-        return complain(&err);
-    if (help) {
-        auto_buf struct vmcp_buf text = VMCP_BUF(16384);
-        vmcp_command_help(&command, &text);
-        fputs(text.data, stdout);
+    if (argc > 1 && strcmp(argv[1], "reload") == 0)
+        return srv_verb_reload(argc - 1, argv + 1);
+    int rc = srv_settings_parse(argc, argv, &settings, &help, &err);
+    if (rc == 0 && help) {
+        print_help();
         return 0;
     }
-    if (a.version) {
+    if (rc == 0 && settings.version) {
         puts("vmcpd " VMCP_VERSION);
         return 0;
     }
-    return run(&a, &signals, &err) < 0 ? complain(&err) : 0;
+    if (rc == 0)
+        rc = run(&settings, &err);
+    if (rc < 0)
+        complain(&err);
+    return rc < 0 ? vmcp_code_exit(err.code) : 0;
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/answer.h"
 #include "lib/auto.h"
-#include "lib/base64.h"
-#include "lib/json.h"
+#include "lib/keylist.h"
 #include "lib/question.h"
 
 static void refuse(struct http_reply *reply, const struct vmcp_error *err)
@@ -41,11 +39,10 @@ static int read_question(const struct http_request *req, const char *name,
 }
 
 /* The choice of the machine is a function of the question. */
-static const struct srv_machine *choose(const struct srv_service *service,
+static const struct srv_machine *choose(const struct srv_catalogue *catalogue,
                                         const struct vmcp_question *q, struct vmcp_error *err)
 {
-    const struct srv_machine *m =
-        srv_catalogue_find(service->catalogue, q->machine[0] ? q->machine : NULL);
+    const struct srv_machine *m = srv_catalogue_find(catalogue, q->machine[0] ? q->machine : NULL);
     if (!m && q->machine[0])
         vmcp_fail(err, VMCP_E_MACHINE_UNKNOWN, "there is no machine %s here", q->machine);
     else if (!m)
@@ -68,6 +65,31 @@ static void send_answer(struct srv_work *work)
                     strlen(work->answer));
 }
 
+static void answer_question(const struct srv_snapshot *snapshot, const struct http_request *req,
+                            const struct vmcp_question *question, struct http_reply *reply)
+{
+    struct vmcp_error err = {0};
+    const struct srv_machine *machine = choose(snapshot->catalogue, question, &err);
+    if (!machine) {
+        refuse(reply, &err);
+        return;
+    }
+    if (strcmp(req->method, "HEAD") == 0) { /* checks the question, signs nothing */
+        if (srv_signer_can(snapshot->signer, machine, question, &err) < 0) {
+            refuse(reply, &err);
+            return;
+        }
+        http_reply_take(reply, 200, vmcp_format_media_type(question->format), NULL, 0);
+        return;
+    }
+    struct srv_work work = {.question = question,
+                            .machine = machine,
+                            .now = time(NULL),
+                            .done = send_answer,
+                            .arg = reply};
+    srv_signer_submit(snapshot->signer, &work);
+}
+
 static void answer_machine(struct srv_service *service, const struct http_request *req,
                            const char *name, struct http_reply *reply)
 {
@@ -78,25 +100,8 @@ static void answer_machine(struct srv_service *service, const struct http_reques
         refuse(reply, &err);
         return;
     }
-    const struct srv_machine *machine = choose(service, &question, &err);
-    if (!machine) {
-        refuse(reply, &err);
-        return;
-    }
-    if (strcmp(req->method, "HEAD") == 0) { /* checks the question, signs nothing */
-        if (srv_signer_can(service->signer, machine, &question, &err) < 0) {
-            refuse(reply, &err);
-            return;
-        }
-        http_reply_take(reply, 200, vmcp_format_media_type(question.format), NULL, 0);
-        return;
-    }
-    struct srv_work work = {.question = &question,
-                            .machine = machine,
-                            .now = time(NULL),
-                            .done = send_answer,
-                            .arg = reply};
-    srv_signer_submit(service->signer, &work);
+    auto_snapshot struct srv_snapshot *snapshot = srv_service_hold(service);
+    answer_question(snapshot, req, &question, reply);
 }
 
 static void default_machine(void *app, const struct http_request *req, struct http_reply *reply)
@@ -109,16 +114,50 @@ static void named_machine(void *app, const struct http_request *req, struct http
     answer_machine(app, req, req->segments[0], reply);
 }
 
+/* A public document: anyone may keep it for a while. */
+static void send_document(const struct srv_document *document, const char *content_type,
+                          const struct http_request *req, struct http_reply *reply)
+{
+    const char *known = http_request_header(req, "If-None-Match");
+    if (!document->body) {
+        http_reply_problem(reply, 404, VMCP_E_NOT_FOUND, "this responder publishes no key list");
+        return;
+    }
+    http_reply_header(reply, "ETag", document->etag);
+    http_reply_header(reply, "Cache-Control", "public, max-age=300");
+    if (known && (strstr(known, document->etag) || strcmp(known, "*") == 0)) {
+        http_reply_take(reply, 304, NULL, NULL, 0);
+        return;
+    }
+    char *copy = malloc(document->len);
+    if (copy)
+        http_reply_take(reply, 200, content_type, memcpy(copy, document->body, document->len),
+                        document->len);
+}
+
 static void jwks(void *app, const struct http_request *req, struct http_reply *reply)
 {
-    const struct srv_service *service = app;
-    const char *known = http_request_header(req, "If-None-Match");
-    http_reply_header(reply, "ETag", service->jwks_etag);
-    http_reply_header(reply, "Cache-Control", "public, max-age=300");
-    if (known && (strstr(known, service->jwks_etag) || strcmp(known, "*") == 0))
-        http_reply_take(reply, 304, NULL, NULL, 0);
+    auto_snapshot struct srv_snapshot *s = srv_service_hold(app);
+    struct srv_document fresh = {0};
+    const struct srv_document *document = NULL;
+    struct vmcp_error err = {0};
+    if (srv_snapshot_jwks(s, time(NULL), &fresh, &document, &err) == 0)
+        send_document(document, "application/jwk-set+json", req, reply);
     else
-        http_reply_text(reply, 200, "application/jwk-set+json", service->jwks);
+        refuse(reply, &err);
+    srv_document_clear(&fresh);
+}
+
+static void keylist(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    auto_snapshot struct srv_snapshot *s = srv_service_hold(app);
+    send_document(&s->keylist, "text/plain", req, reply);
+}
+
+static void keylist_sig(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    auto_snapshot struct srv_snapshot *s = srv_service_hold(app);
+    send_document(&s->keylist_sig, "application/octet-stream", req, reply);
 }
 
 static void healthz(void *app, const struct http_request *req, struct http_reply *reply)
@@ -128,13 +167,21 @@ static void healthz(void *app, const struct http_request *req, struct http_reply
     http_reply_text(reply, 200, "text/plain", "ok\n");
 }
 
+/* What went wrong in a reload stands in the log: it may quote a machine file. */
 static void readyz(void *app, const struct http_request *req, struct http_reply *reply)
 {
-    const struct srv_service *service = app;
+    struct srv_service *service = app;
+    auto_snapshot struct srv_snapshot *s = srv_service_hold(service);
     (void)req;
-    json_auto_t *body = json_pack("{s:s, s:I, s:s}", "status", "ready", "machines",
-                                  (json_int_t)srv_catalogue_count(service->catalogue), "digest",
-                                  srv_catalogue_digest(service->catalogue));
+    pthread_mutex_lock(&service->lock);
+    struct srv_reloads reloads = service->reloads;
+    pthread_mutex_unlock(&service->lock);
+    json_auto_t *body = json_pack(
+        "{s:s, s:I, s:s, s:I, s:{s:s, s:I, s:I, s:I}}", "status", "ready", "machines",
+        (json_int_t)srv_catalogue_count(s->catalogue), "digest", srv_catalogue_digest(s->catalogue),
+        "generation", (json_int_t)s->generation, "reload", "code", vmcp_code_name(reloads.last),
+        "time", (json_int_t)reloads.last_at, "done", (json_int_t)reloads.done, "failed",
+        (json_int_t)reloads.failed);
     http_reply_header(reply, "Cache-Control", "no-store");
     http_reply_json(reply, 200, body);
 }
@@ -143,6 +190,8 @@ static const struct http_route routes[] = {
     {"GET", "/vmcp", default_machine},
     {"GET", "/vmcp/{name}", named_machine},
     {"GET", "/.well-known/jwks.json", jwks},
+    {"GET", "/keystore/" VMCP_KEYLIST_FILE, keylist},
+    {"GET", "/keystore/" VMCP_KEYLIST_SIG_FILE, keylist_sig},
     {"GET", "/healthz", healthz},
     {"GET", "/readyz", readyz},
     {0},
@@ -178,7 +227,7 @@ static void log_request(void *app, const struct http_request *req, const struct 
 {
     const struct srv_service *service = app;
     char path[256], method[32];
-    if (!service->access_log)
+    if (service->settings->access_log && strcmp(service->settings->access_log, "off") == 0)
         return;
     print_path(path, sizeof(path), req->path);
     print_path(method, sizeof(method), req->method);
@@ -186,31 +235,48 @@ static void log_request(void *app, const struct http_request *req, const struct 
             vmcp_code_name(reply->code), (long long)micros, reply->note[0] ? " " : "", reply->note);
 }
 
-int srv_service_init(struct srv_service *service, struct srv_signer *signer,
-                     const struct srv_catalogue *catalogue, struct vmcp_error *err)
+void srv_service_init(struct srv_service *service, const struct srv_settings *settings,
+                      struct srv_snapshot *snapshot)
 {
-    json_auto_t *set = NULL;
-    int rc = srv_signer_jwks(signer, &set, err);
-    if (rc < 0)
-        return rc;
-    service->signer = signer;
-    service->catalogue = catalogue;
-    service->jwks = json_dumps(set, JSON_INDENT(2));
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    if (!service->jwks ||
-        EVP_Digest(service->jwks, strlen(service->jwks), bytes, &len, EVP_sha256(), NULL) != 1)
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
-    char hex[2 * EVP_MAX_MD_SIZE + 1];
-    vmcp_hex_encode(bytes, len, hex);
-    snprintf(service->jwks_etag, sizeof(service->jwks_etag), "\"%.32s\"", hex);
-    return 0;
+    *service = (struct srv_service){.settings = settings, .snapshot = snapshot};
+    snapshot->generation = 1;
+    pthread_mutex_init(&service->lock, NULL);
 }
 
 void srv_service_clear(struct srv_service *service)
 {
-    free(service->jwks);
-    *service = (struct srv_service){0};
+    srv_snapshot_unref(service->snapshot);
+    pthread_mutex_destroy(&service->lock);
+}
+
+struct srv_snapshot *srv_service_hold(struct srv_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    struct srv_snapshot *snapshot = srv_snapshot_ref(service->snapshot);
+    pthread_mutex_unlock(&service->lock);
+    return snapshot;
+}
+
+void srv_service_replace(struct srv_service *service, struct srv_snapshot *snapshot)
+{
+    pthread_mutex_lock(&service->lock);
+    struct srv_snapshot *old = service->snapshot;
+    snapshot->generation = old->generation + 1;
+    service->snapshot = snapshot;
+    service->reloads.done++;
+    service->reloads.last = VMCP_OK;
+    service->reloads.last_at = time(NULL);
+    pthread_mutex_unlock(&service->lock);
+    srv_snapshot_unref(old);
+}
+
+void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code)
+{
+    pthread_mutex_lock(&service->lock);
+    service->reloads.failed++;
+    service->reloads.last = code;
+    service->reloads.last_at = time(NULL);
+    pthread_mutex_unlock(&service->lock);
 }
 
 struct http_server_options srv_service_options(struct srv_service *service)

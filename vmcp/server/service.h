@@ -3,23 +3,42 @@
 #ifndef SRV_SERVICE_H
 #define SRV_SERVICE_H
 
-#include "catalogue.h"
+#include <pthread.h>
+
 #include "http/server.h"
 #include "lib/error.h"
-#include "signer.h"
+#include "settings.h"
+#include "snapshot.h"
 
-/* What the handlers know. Everything in it is read-only while the server runs. */
-struct srv_service {
-    struct srv_signer *signer;             /* borrowed */
-    const struct srv_catalogue *catalogue; /* borrowed */
-    char *jwks;                            /* the key set as sent; owned */
-    char jwks_etag[72];                    /* quoted, RFC 9110 section 8.8.3 */
-    bool access_log;                       /* a line on standard error for each request */
+/* How the reloads of this process went. */
+struct srv_reloads {
+    unsigned done, failed;
+    enum vmcp_code last; /* of the last one; 0: good, or there was none */
+    int64_t last_at;     /* seconds since 1970; 0: there was none */
 };
 
-VMCP_MUST_CHECK int srv_service_init(struct srv_service *service, struct srv_signer *signer,
-                                     const struct srv_catalogue *catalogue, struct vmcp_error *err);
+/* What the handlers know. */
+struct srv_service {
+    const struct srv_settings *settings; /* borrowed */
+    pthread_mutex_t lock;                /* of what follows */
+    struct srv_snapshot *snapshot;       /* what is served; replaced whole */
+    struct srv_reloads reloads;
+};
+
+/* Serve `snapshot` (the reference is taken over). */
+void srv_service_init(struct srv_service *service, const struct srv_settings *settings,
+                      struct srv_snapshot *snapshot);
 void srv_service_clear(struct srv_service *service);
+
+/* What is served now: a new reference. */
+struct srv_snapshot *srv_service_hold(struct srv_service *service);
+
+/* Serve another one from now on (the reference is taken over); the old one lives until the last
+ * answer from it is made. */
+void srv_service_replace(struct srv_service *service, struct srv_snapshot *snapshot);
+
+/* A reload failed: what was served stays, and /readyz says so. */
+void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code);
 
 /* The options for http_server_start(). */
 struct http_server_options srv_service_options(struct srv_service *service);

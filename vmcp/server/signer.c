@@ -10,7 +10,6 @@
 #include "lib/answer.h"
 #include "lib/auto.h"
 #include "lib/file.h"
-#include "lib/jwk.h"
 #include "lib/name.h"
 #include "lib/respond.h"
 #include "lib/trust.h"
@@ -25,7 +24,7 @@ struct key_set {
 
 struct srv_signer {
     char domain[VMCP_DOMAIN_MAX + 1];
-    struct vmcp_key *keys[KEYS_MAX]; /* in the order that version 2 prefers */
+    struct vmcp_key *keys[KEYS_MAX]; /* active, in the order that version 2 prefers */
     size_t count;
     const struct vmcp_alg *rsa_alg;
     int ttl;
@@ -57,45 +56,14 @@ void srv_signer_free(struct srv_signer *signer)
     free(signer);
 }
 
-/* Ed25519 before P-256 before RSA; keys of one type stay as they were given. The enum has that
- * order. */
-static void insert_key(struct srv_signer *s, struct vmcp_key *key)
+static int take_keys(struct srv_signer *s, const struct vmcp_keyring *ring, struct vmcp_error *err)
 {
-    size_t at = s->count++;
-    for (; at > 0 && vmcp_key_type(s->keys[at - 1]) > vmcp_key_type(key); at--)
-        s->keys[at] = s->keys[at - 1];
-    s->keys[at] = key;
-}
-
-/* A private half that is another key's would make answers that every client refuses. */
-static int check_pair(const struct vmcp_key *key, const char *path, struct vmcp_error *err)
-{
-    static const char text[] = "vmcp";
-    uint8_t sig[VMCP_SIGNATURE_MAX];
-    size_t len = 0;
-    const struct vmcp_alg *alg = vmcp_alg_default(key);
-    int rc = vmcp_sign(key, alg, text, sizeof(text), sig, &len, err);
-    if (rc == 0 && vmcp_sign_check(key, alg, text, sizeof(text), sig, len, err) < 0)
-        rc = vmcp_fail(err, VMCP_E_KEY, "the private half does not fit the public one");
-    return rc < 0 ? vmcp_error_locate(err, path) : 0;
-}
-
-static int load_keys(struct srv_signer *s, const struct srv_signer_options *o,
-                     struct vmcp_error *err)
-{
-    if (o->key_count < 1 || o->key_count > KEYS_MAX)
-        return vmcp_fail(err, VMCP_E_USAGE, "1 to %d keys are wanted; give --key FILE", KEYS_MAX);
-    for (size_t i = 0; i < o->key_count; i++) {
-        auto_key struct vmcp_key *key = NULL;
-        int rc = vmcp_key_load_private(o->key_files[i], &key, err);
-        if (rc == 0)
-            rc = check_pair(key, o->key_files[i], err);
-        if (rc < 0)
-            return rc;
-        for (size_t k = 0; k < s->count; k++)
-            if (strcmp(vmcp_key_thumbprint(s->keys[k]), vmcp_key_thumbprint(key)) == 0)
-                return vmcp_fail_at(err, VMCP_E_USAGE, o->key_files[i], "the key is given twice");
-        insert_key(s, steal(&key));
+    for (size_t i = 0; i < ring->count; i++) {
+        if (ring->entries[i].state != VMCP_KEY_ACTIVE)
+            continue;
+        if (s->count == KEYS_MAX)
+            return vmcp_fail(err, VMCP_E_LIMIT, "more than %d active keys", KEYS_MAX);
+        s->keys[s->count++] = vmcp_key_ref(ring->entries[i].key);
     }
     return 0;
 }
@@ -129,7 +97,7 @@ int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
     memcpy(s->domain, o->domain, strlen(o->domain));
     s->rsa_alg = o->rsa_alg;
     s->ttl = o->ttl;
-    rc = load_keys(s, o, err);
+    rc = take_keys(s, o->ring, err);
     if (rc == 0 && o->secret_file)
         rc = load_secret(s, o->secret_file, err);
     if (rc < 0) {
@@ -260,30 +228,4 @@ int srv_signer_self_check(struct srv_signer *s, const struct srv_machine *machin
         return vmcp_fail_at(err, err->code, machine->config.name,
                             "its own answer would be refused: %s", err->text);
     return 0;
-}
-
-size_t srv_signer_key_count(const struct srv_signer *signer)
-{
-    return signer->count;
-}
-
-const struct vmcp_key *srv_signer_key(const struct srv_signer *signer, size_t i)
-{
-    return signer->keys[i];
-}
-
-int srv_signer_jwks(const struct srv_signer *s, json_t **ret, struct vmcp_error *err)
-{
-    json_auto_t *keys = json_array();
-    for (size_t i = 0; i < s->count; i++) {
-        json_t *jwk = NULL;
-        int rc = vmcp_jwk_export(s->keys[i], &jwk, err);
-        if (rc < 0)
-            return rc;
-        json_object_set_new(jwk, "status", json_string("active"));
-        if (json_array_append_new(keys, jwk) < 0)
-            return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
-    }
-    *ret = json_pack("{s:O}", "keys", keys);
-    return *ret ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the key set");
 }

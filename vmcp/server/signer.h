@@ -14,7 +14,7 @@
 
 #include "catalogue.h"
 #include "lib/error.h"
-#include "lib/key.h"
+#include "lib/keyring.h"
 #include "lib/question.h"
 #include "lib/sign.h"
 
@@ -22,11 +22,10 @@ struct srv_signer;
 
 struct srv_signer_options {
     const char *domain;
-    const char *const *key_files; /* active private keys */
-    size_t key_count;
-    const struct vmcp_alg *rsa_alg; /* of RSA in version 2; NULL: PS256 */
-    int ttl;                        /* seconds */
-    const char *secret_file;        /* of ${vmcp.hmac.…}; NULL: none */
+    const struct vmcp_keyring *ring; /* its active keys sign; borrowed for the call */
+    const struct vmcp_alg *rsa_alg;  /* of RSA in version 2; NULL: PS256 */
+    int ttl;                         /* seconds */
+    const char *secret_file;         /* of ${vmcp.hmac.…}; NULL: none */
 };
 
 VMCP_MUST_CHECK int srv_signer_new(const struct srv_signer_options *options,
@@ -59,11 +58,5 @@ VMCP_MUST_CHECK int srv_signer_can(const struct srv_signer *signer,
 VMCP_MUST_CHECK int srv_signer_self_check(struct srv_signer *signer,
                                           const struct srv_machine *machine,
                                           struct vmcp_error *err);
-
-size_t srv_signer_key_count(const struct srv_signer *signer);
-const struct vmcp_key *srv_signer_key(const struct srv_signer *signer, size_t i);
-/* The RFC 7517 key set, each key with its `status`. *ret is a new reference. */
-VMCP_MUST_CHECK int srv_signer_jwks(const struct srv_signer *signer, json_t **ret,
-                                    struct vmcp_error *err);
 
 #endif

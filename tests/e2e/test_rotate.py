@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vmcp rotate` and `vmcpd --keys`: three states, one step at a time, safe if killed anywhere."""
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from jwcrypto import jwk, jws
+
+from conftest import DOMAIN, MACHINE, Vmcpd, eventually, run, write_json
+
+STATES = ("active", "next", "retired")
+
+
+@pytest.fixture(scope="session")
+def ring_of_two(vmcp, tmp_path_factory):
+    """A keys folder with an active and a next key of two types. Copied, never changed."""
+    folder = tmp_path_factory.mktemp("ring") / "keys"
+    (folder / "active").mkdir(parents=True)
+    for alg in ("ed25519", "p-256"):
+        vmcp("keygen", "--alg", alg, "--out", folder / "active" / f"{alg}.key")
+    vmcp("rotate", folder)
+    return folder
+
+
+@pytest.fixture
+def ring(ring_of_two, scratch):
+    shutil.copytree(ring_of_two, scratch / "keys")
+    return scratch / "keys"
+
+
+@pytest.fixture
+def serve(bin, scratch):
+    """Start a vmcpd on a keys folder; each must end with 0."""
+    started = []
+
+    def start(ring, *options):
+        write_json(scratch / "configs" / "web.json", {"serial": 7, "machine": MACHINE})
+        server = Vmcpd(bin.vmcpd, scratch, "--domain", DOMAIN, "--keys", ring, "--configs",
+                       scratch / "configs", "--listen", "127.0.0.1:0", *options)
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        assert server.stop() == 0, server.log
+
+
+def keys_of(vmcp, ring):
+    """{state: {thumbprint of each key in it}}"""
+    return {state: {vmcp("thumbprint", path).out.split()[0]
+                    for path in (ring / state).glob("[!.]*.key")} for state in STATES}
+
+
+def jwks_of(server):
+    return {key["kid"]: key["status"] for key in server.ask("/.well-known/jwks.json").json["keys"]}
+
+
+# -- one step --------------------------------------------------------------------------------------
+
+def test_the_first_rotation_makes_the_next_keys(vmcp, scratch):
+    ring = scratch / "keys"
+    (ring / "active").mkdir(parents=True)
+    for alg in ("ed25519", "rsa-2048"):
+        vmcp("keygen", "--alg", alg, "--out", ring / "active" / f"{alg}.key")
+    before = keys_of(vmcp, ring)["active"]
+    done = vmcp("rotate", ring)
+    after = keys_of(vmcp, ring)
+    assert after["active"] == before and len(after["next"]) == 2 and not after["retired"]
+    assert "next/ was empty" in done.err and "reload vmcpd" in done.err
+    assert {line.split()[1] for line in done.out.splitlines()} == after["next"]
+    for path in (ring / "next").iterdir():
+        assert path.stat().st_mode & 0o777 == (0o644 if path.suffix == ".pub" else 0o600)
+    assert not (ring / ".rotation").exists()
+
+
+def test_one_step(vmcp, ring):
+    before = keys_of(vmcp, ring)
+    report = vmcp("rotate", ring, "--now", "--json").json
+    after = keys_of(vmcp, ring)
+    assert after["active"] == before["next"] and after["retired"] == before["active"]
+    assert len(after["next"]) == 2 and not after["next"] & (before["next"] | before["active"])
+    assert report["code"] == "ok" and report["resumed"] is False and report["dryRun"] is False
+    assert [s["do"] for s in report["steps"]] == 2 * ["promote"] + 2 * ["retire"] + 2 * ["make"]
+    assert {s["thumbprint"] for s in report["steps"] if s["do"] == "make"} == after["next"]
+    for path in (ring / "active").glob("*.key"):
+        assert path.with_name(path.name + ".pub").exists()
+
+
+def test_too_early(vmcp, ring):
+    before = keys_of(vmcp, ring)
+    done = vmcp("rotate", ring, code=1)
+    assert "[rotation-too-early]" in done.err and "0:00 of the 24:00 hours" in done.err
+    vmcp("rotate", ring, "--min-published", "1h", code=1)
+    assert vmcp("rotate", ring, "--json", code=1).json["code"] == "rotation-too-early"
+    assert keys_of(vmcp, ring) == before
+    for path in (ring / "next").iterdir():  # a time that was set back counts for nothing
+        os.utime(path, (1, 1))
+    vmcp("rotate", ring, "--min-published", "1h", code=1)
+    time.sleep(1.1)
+    vmcp("rotate", ring, "--min-published", "1s")
+
+
+@pytest.mark.parametrize("value", ["", "h", "-1", "1w", "1hh", "366d", "99999999999999999999"])
+def test_times_that_are_refused(vmcp, ring, value):
+    assert "--min-published" in vmcp("rotate", ring, "--min-published", value, code=2).err
+
+
+def test_dry_run(vmcp, ring):
+    def everything():
+        return sorted((str(p), p.stat().st_ctime_ns) for p in ring.rglob("*"))
+
+    before = everything()
+    done = vmcp("rotate", ring, "--now", "--dry-run")
+    assert len(done.out.splitlines()) == 6 and "nothing was changed" in done.err
+    assert everything() == before
+
+
+def test_a_type_without_a_next_key_stays(vmcp, ring):
+    for path in list((ring / "next").glob("p-256*")):
+        path.unlink()
+    vmcp("rotate", ring, "--now")
+    active = [vmcp("pubkey", p, "--format", "jwk").json for p in (ring / "active").glob("*.key")]
+    assert sorted(key["kty"] for key in active) == ["EC", "OKP"]
+    assert (ring / "active" / "p-256.key").exists() and not (ring / "active/ed25519.key").exists()
+    assert len(list((ring / "next").glob("*.key"))) == 1
+
+
+def test_a_name_that_is_taken(vmcp, ring):
+    for path in (ring / "next").glob("ed25519*"):
+        path.rename(ring / "next" / f"ed25519.key{'.pub' if path.suffix == '.pub' else ''}")
+    before = keys_of(vmcp, ring)
+    vmcp("rotate", ring, "--now")
+    after = keys_of(vmcp, ring)
+    assert after["active"] == before["next"] and after["retired"] == before["active"]
+
+
+def test_retired_keys_are_removed_in_the_end(vmcp, ring):
+    first = keys_of(vmcp, ring)["active"]
+    vmcp("rotate", ring, "--now")
+    time.sleep(1.1)
+    done = vmcp("rotate", ring, "--now", "--retire-after", "24h", "--dry-run")
+    assert "removed" not in done.out
+    vmcp("rotate", ring, "--now", "--retire-after", "0")
+    after = keys_of(vmcp, ring)
+    assert not first & after["retired"] and len(after["retired"]) == 2
+    assert len(list((ring / "retired").iterdir())) == 4
+
+
+def test_folders_that_are_refused(vmcp, scratch, ring):
+    assert "[file]" in vmcp("rotate", scratch / "absent", code=3).err
+    (scratch / "empty").mkdir()
+    assert "active" in vmcp("rotate", scratch / "empty", code=3).err
+    (scratch / "empty" / "active").mkdir()
+    assert "vmcp keygen" in vmcp("rotate", scratch / "empty", code=3).err
+    (ring / "next" / "junk").write_text("junk")
+    assert "next/junk" in vmcp("rotate", ring, "--now", code=3).err
+    (ring / "next" / "junk").unlink()
+    shutil.copy(ring / "active" / "p-256.key", ring / "next" / "again.key")
+    assert "twice" in vmcp("rotate", ring, "--now", code=3).err
+
+
+def test_another_rotation_at_work(vmcp, ring):
+    fd = os.open(ring / "active", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    assert "[state-busy]" in vmcp("rotate", ring, "--now", code=3).err
+    os.close(fd)
+    vmcp("rotate", ring, "--now")
+
+
+# -- interrupted -----------------------------------------------------------------------------------
+
+CALLS = ("rename", "renameat2", "unlink", "unlinkat", "fsync", "fchmod", "mkdirat", "chown",
+         "utimensat")
+
+
+def can_trace():
+    return shutil.which("strace") and subprocess.run(
+        ["strace", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_killed_at_each_step(bin, vmcp, ring_of_two, scratch, call):
+    """SIGKILL at every system call that changes something. At each of them: the folder is served,
+    with keys that a client of the old set takes; the next run finishes, and ends in the same
+    state as a run that nobody disturbed."""
+    if not can_trace():
+        pytest.skip("strace cannot trace here")
+    before = keys_of(vmcp, ring_of_two)
+    pinned = before["active"] | before["next"]
+    configs = write_json(scratch / "configs" / "web.json", MACHINE).parent
+    for n in range(1, 100):
+        ring = scratch / f"keys-{n}"
+        shutil.copytree(ring_of_two, ring)
+        if call == "mkdirat":
+            (ring / "retired").rmdir()
+        done = run("strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                   f"inject={call}:signal=KILL:when={n}", bin.vmcp, "rotate", ring, "--now")
+        if done.code == 0:
+            break
+        now = keys_of(vmcp, ring)
+        assert now["active"] and now["active"] <= pinned, (n, now)
+        check = run(bin.vmcpd, "--domain", DOMAIN, "--keys", ring, "--configs", configs, "--check")
+        assert check.code == 0, (n, check)
+        begun = (ring / ".rotation").exists()
+        if begun or now["active"] != before["next"]:  # else only the last fsync was missing
+            assert vmcp("rotate", ring, "--now", "--json").json["resumed"] == begun
+        after = keys_of(vmcp, ring)
+        assert after["active"] == before["next"] and after["retired"] == before["active"], n
+        assert len(after["next"]) == 2 and not after["next"] & pinned
+        assert not list(ring.rglob(".*")), f"{n}: something was left behind"
+    least = {"renameat2": 12, "fsync": 13, "rename": 1, "unlinkat": 1, "fchmod": 5, "mkdirat": 1}
+    assert n > least.get(call, 0), f"{call} was met only {n - 1} times"
+
+
+@pytest.mark.parametrize("journal", [
+    "", "{", "[]", "{}", '{"steps": 7}', '{"steps": [{"do": "promote"}]}',
+    '{"steps": [{"do": "remove", "from": "../configs/web.json", "to": "", "key": ""}]}',
+    '{"steps": [{"do": "remove", "from": "retired/../../x", "to": "", "key": ""}]}',
+    '{"steps": [{"do": "remove", "from": "active/..", "to": "", "key": ""}]}',
+    '{"steps": [{"do": "promote", "from": "next/a", "to": "/etc/passwd", "key": ""}]}',
+    '{"steps": [{"do": "promote", "from": "next/a", "to": "", "key": ""}]}',
+    '{"steps": [{"do": "jump", "from": "next/a", "to": "active/a", "key": ""}]}',
+])
+def test_journals_that_are_refused(vmcp, ring, journal):
+    (ring / ".rotation").write_text(journal)
+    before = keys_of(vmcp, ring)
+    done = vmcp("rotate", ring, "--now", code=3)
+    assert "[state-damaged]" in done.err and ".rotation" in done.err
+    assert keys_of(vmcp, ring) == before
+
+
+# -- served ----------------------------------------------------------------------------------------
+
+def header(answer):
+    token = jws.JWS()
+    token.deserialize(answer)
+    return token.jose_header
+
+
+def test_states_as_they_are_served(vmcp, ring, serve):
+    vmcp("rotate", ring, "--now")
+    states = keys_of(vmcp, ring)
+    server = serve(ring)
+    assert jwks_of(server) == {t: state for state in STATES for t in states[state]}
+    assert header(server.v2().text)["kid"] in states["active"]
+    assert header(server.v2().text)["alg"] == "EdDSA"
+    text = "".join(server.lines)
+    for state in ("next", "retired"):
+        for thumbprint in states[state]:
+            assert re.search(rf"key {thumbprint} \S+ {state}$", text, re.M)
+
+
+def test_a_retired_key_is_forgotten_in_time(vmcp, ring, serve):
+    """Without a reload: when its time is over, it is gone from the key set."""
+    vmcp("rotate", ring, "--now")
+    states = keys_of(vmcp, ring)
+    server = serve(ring, "--retire-after", "3s")
+    etag = server.ask("/.well-known/jwks.json").headers["ETag"]
+    assert states["retired"] <= set(jwks_of(server))
+    assert eventually(lambda: not states["retired"] & set(jwks_of(server)))
+    assert states["active"] | states["next"] == set(jwks_of(server))
+    assert server.ask("/.well-known/jwks.json").headers["ETag"] != etag
+
+
+def test_keys_folders_that_are_refused(bin, vmcp, ring, scratch, keys):
+    configs = write_json(scratch / "configs" / "web.json", MACHINE).parent
+
+    def refused(*options, code=3):
+        done = run(bin.vmcpd, "--domain", DOMAIN, "--configs", configs, "--check", *options)
+        assert done.code == code, done
+        return done.err
+
+    for path in list((ring / "active").iterdir()):
+        path.rename(scratch / path.name)
+    assert "no active key" in refused("--keys", ring)
+    shutil.copy(keys["ed25519"].path, ring / "active")
+    os.chmod(ring / "active" / "ed25519.key", 0o644)
+    assert "chmod 600" in refused("--keys", ring)
+    os.chmod(ring / "active" / "ed25519.key", 0o600)
+    assert "twice" in refused("--keys", ring, "--key", keys["ed25519"].path)
+    assert "absent" in refused("--keys", scratch / "absent")
+    refused("--keys", ring, "--retire-after", "x", code=2)
+
+
+class Fetching:
+    """Clients that ask all the time and verify each answer against a set they pinned."""
+
+    def __init__(self, server, pinned):
+        self.server, self.stop, self.good, self.bad = server, threading.Event(), [], []
+        self.keys = {key["kid"]: jwk.JWK(**{k: v for k, v in key.items() if k != "status"})
+                     for key in pinned if key["status"] in ("active", "next")}
+        self.threads = [threading.Thread(target=self.ask, args=(i,)) for i in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, number):
+        n = 0
+        while not self.stop.is_set():
+            n += 1
+            try:
+                answer = self.server.v2(salt=f"S-{number}-{n}")
+                token = jws.JWS()
+                token.deserialize(answer.text)
+                kid = token.jose_header["kid"]
+                token.verify(self.keys[kid])
+                assert json.loads(token.payload)["nonce"] == f"S-{number}-{n}"
+                self.good.append(kid)
+            except Exception as e:  # pylint: disable=broad-except
+                self.bad.append(repr(e))
+                return
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(20)
+        assert not self.bad, self.bad[:3]
+        return self.good
+
+
+def test_clients_that_pinned_the_old_set_live_through_a_rotation(vmcp, ring, serve):
+    server = serve(ring, "--access-log", "off")
+    pinned = server.ask("/.well-known/jwks.json").json["keys"]
+    old = keys_of(vmcp, ring)
+    fetching = Fetching(server, pinned)
+    assert eventually(lambda: len(fetching.good) > 50)
+    vmcp("rotate", ring, "--now")
+    time.sleep(0.1)  # the folder is ahead of the server for a while
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: fetching.good[-1] in old["next"])
+    mark = len(fetching.good)
+    assert eventually(lambda: len(fetching.good) > mark + 50)
+    signers = set(fetching.end())
+    assert len(signers) == 2 and signers < old["active"] | old["next"]
+    assert {status for kid, status in jwks_of(server).items() if kid in old["active"]} == \
+        {"retired"}
+
+
+def test_our_own_client_lives_through_a_rotation(bin, vmcp, ring, serve, scratch):
+    """`vmcp fetch` with the old set as its trust file; after a second rotation it is refused, for
+    the third key was not in what it pinned."""
+    server = serve(ring)
+    pinned = scratch / "pinned.jwks"
+    pinned.write_bytes(server.ask("/.well-known/jwks.json").body)
+    url = f"http://127.0.0.1:{server.port}/vmcp/web"
+    fetch = ("fetch", url, "--trust", pinned, "--domain", DOMAIN)
+    vmcp(*fetch)
+    for generation in (2, 3):
+        vmcp("rotate", ring, "--now")
+        server.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda g=generation: server.ask("/readyz").json["generation"] == g)
+        if generation == 2:
+            vmcp(*fetch)
+    assert "[key-untrusted]" in vmcp(*fetch, code=1).err

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/auto.h"
+#include "lib/file.h"
+#include "lib/json.h"
+
+enum { ANSWER_MAX = 1024 * 1024, CLIENT_TIMEOUT_S = 2 };
+static const char request[] = "reload\n";
+
+int srv_control_path(const char *path, char **ret, struct vmcp_error *err)
+{
+    const char *runtime = getenv("RUNTIME_DIRECTORY");
+    *ret = NULL;
+    if (!path && (!runtime || runtime[0] != '/'))
+        return 0;
+    if (!path)
+        return vmcp_file_path(runtime, "control", ret, err);
+    *ret = strdup(path);
+    return *ret ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
+}
+
+static int set_address(const char *path, struct sockaddr_un *ret, struct vmcp_error *err)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(ret->sun_path))
+        return vmcp_fail_at(err, VMCP_E_USAGE, path, "a socket's path has at most %zu bytes",
+                            sizeof(ret->sun_path) - 1);
+    memcpy(ret->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+static bool is_alive(const struct sockaddr_un *address)
+{
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+}
+
+int srv_control_listen(const char *path, int *ret_fd, struct vmcp_error *err)
+{
+    struct sockaddr_un address;
+    struct stat st;
+    int rc = set_address(path, &address, err);
+    if (rc < 0)
+        return rc;
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        if (is_alive(&address))
+            return vmcp_fail_at(err, VMCP_E_USAGE, path,
+                                "another server answers here; give --control another path");
+        unlink(path);
+    }
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t mask = umask(0177);
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    umask(mask);
+    if (!bound || listen(fd, 8) < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot listen here: %s", strerror(errno));
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+static bool may_ask(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void set_timeout(int fd, int seconds)
+{
+    const struct timeval t = {.tv_sec = seconds};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+}
+
+void srv_control_accept(int listen_fd, int *ret_fd)
+{
+    char line[sizeof(request)] = "";
+    auto_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    *ret_fd = -1;
+    if (fd < 0 || !may_ask(fd))
+        return;
+    set_timeout(fd, CLIENT_TIMEOUT_S);
+    ssize_t n = recv(fd, line, sizeof(request) - 1, MSG_WAITALL);
+    if (n == (ssize_t)sizeof(request) - 1 && strcmp(line, request) == 0)
+        *ret_fd = steal_fd(&fd);
+}
+
+static void send_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        data += n;
+        len -= (size_t)n;
+    }
+}
+
+void srv_control_answer(int fd, const struct vmcp_error *outcome, const json_t *findings)
+{
+    auto_close int owned = fd;
+    json_auto_t *answer =
+        json_pack("{s:s, s:s, s:s, s:O}", "code", vmcp_code_name(outcome->code), "where",
+                  outcome->where, "detail", outcome->text, "findings", findings);
+    auto_free char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    if (text)
+        send_all(owned, text, strlen(text));
+}
+
+/* Read until the server closes, or the time is over. */
+static int read_answer(int fd, int timeout_s, struct vmcp_buf *b, struct vmcp_error *err)
+{
+    char chunk[8192];
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = poll(&p, 1, timeout_s * 1000);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready == 0)
+            return vmcp_fail(err, VMCP_E_TIMEOUT,
+                             "no outcome after %d s; look into the server's "
+                             "log",
+                             timeout_s);
+        ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
+        if (n < 0)
+            return vmcp_fail(err, VMCP_E_NETWORK, "the server went away: %s", strerror(errno));
+        if (n == 0)
+            return vmcp_buf_check(b, "the outcome", err);
+        vmcp_buf_add(b, chunk, (size_t)n);
+    }
+}
+
+int srv_control_ask(const char *path, int timeout_s, json_t **ret, struct vmcp_error *err)
+{
+    struct sockaddr_un address;
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto_buf struct vmcp_buf b = VMCP_BUF(ANSWER_MAX);
+    int rc = set_address(path, &address, err);
+    if (rc < 0)
+        return rc;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, path, "no server answers here: %s",
+                            strerror(errno));
+    send_all(fd, request, sizeof(request) - 1);
+    rc = read_answer(fd, timeout_s, &b, err);
+    if (rc == 0 && vmcp_json_parse_object(b.data ? b.data : "", b.len, ret, NULL) < 0)
+        rc = vmcp_fail(err, VMCP_E_NETWORK,
+                       "the server gave no outcome; are you its user, or "
+                       "root?");
+    return rc < 0 ? vmcp_error_locate(err, path) : 0;
+}

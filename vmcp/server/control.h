@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control.h - the socket on which `vmcpd reload` talks to the running server.
+ *
+ * A Unix socket, mode 0600. The client sends the line "reload"; the server reloads and answers with
+ * one JSON object, {"code": "ok"|…, "detail": "…", "findings": ["FILE:LINE:COLUMN: error: …", …]},
+ * and closes. Only the server's own user and root are answered.
+ */
+#ifndef SRV_CONTROL_H
+#define SRV_CONTROL_H
+
+#include <jansson.h>
+
+#include "lib/error.h"
+
+/* Where the socket is: `path`, or, where that is NULL, control in $RUNTIME_DIRECTORY. *ret is new,
+ * free(); NULL if there is none. */
+VMCP_MUST_CHECK int srv_control_path(const char *path, char **ret, struct vmcp_error *err);
+
+/* Listen on `path`. A socket that a dead server left is replaced, a live one's is not. */
+VMCP_MUST_CHECK int srv_control_listen(const char *path, int *ret_fd, struct vmcp_error *err);
+
+/* Accept one client and read what it wants. *ret_fd is a connection on which "reload" was asked
+ * for; -1 where there was nothing of use. */
+void srv_control_accept(int listen_fd, int *ret_fd);
+
+/* Answer and close. `findings` (borrowed) is an array of strings. */
+void srv_control_answer(int fd, const struct vmcp_error *outcome, const json_t *findings);
+
+/* The client: ask the server behind `path` for a reload and wait for its outcome, at most
+ * `timeout_s` seconds. *ret is the answer, a new reference. Errors: VMCP_E_NETWORK where no server
+ * is there, VMCP_E_TIMEOUT. */
+VMCP_MUST_CHECK int srv_control_ask(const char *path, int timeout_s, json_t **ret,
+                                    struct vmcp_error *err);
+
+#endif

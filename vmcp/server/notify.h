@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notify.h - what systemd is told (sd_notify(3)); nothing where no one listens. */
+#ifndef SRV_NOTIFY_H
+#define SRV_NOTIFY_H
+
+/* Send one state, as printf: lines of VARIABLE=VALUE. */
+void srv_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* RELOADING=1 with the monotonic time, which Type=notify-reload wants. */
+void srv_notify_reloading(void);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/auto.h"
+#include "lib/buf.h"
+#include "notify.h"
+
+enum { FINDINGS_MAX = 1000, LINE_MAX_BYTES = 4096 };
+
+/* A finding is logged at once and kept for who asked for the reload. */
+static void report(void *arg, const char *path, size_t line, size_t column, bool is_error,
+                   const char *text)
+{
+    json_t *findings = arg;
+    const char *kind = is_error ? "error" : "warning";
+    auto_buf struct vmcp_buf b = VMCP_BUF(LINE_MAX_BYTES);
+    vmcp_buf_adds(&b, path);
+    if (line)
+        vmcp_buf_addf(&b, ":%zu:%zu", line, column);
+    vmcp_buf_addf(&b, ": %s: %s", kind, text);
+    if (b.failed || !b.data)
+        return;
+    vmcp_text_clean(b.data);
+    fprintf(stderr, "%s\n", b.data);
+    if (findings && json_array_size(findings) < FINDINGS_MAX)
+        json_array_append_new(findings, json_string(b.data));
+}
+
+int srv_load(const struct srv_settings *settings, struct srv_snapshot **ret, struct vmcp_error *err)
+{
+    return srv_snapshot_load(settings, report, NULL, ret, err);
+}
+
+static void log_outcome(const struct srv_service *service, const char *why,
+                        const struct vmcp_error *err)
+{
+    const struct srv_snapshot *s = service->snapshot;
+    if (err)
+        fprintf(stderr, "vmcpd: error: reload (%s) failed, the old set stays: %s%s%s [%s]\n", why,
+                err->where, err->where[0] ? ": " : "", err->text, vmcp_code_name(err->code));
+    else
+        fprintf(stderr, "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u\n", why,
+                srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue),
+                s->generation);
+}
+
+int srv_reload(struct srv_service *service, const char *why, json_t **ret_findings,
+               struct vmcp_error *err)
+{
+    struct srv_snapshot *snapshot = NULL;
+    struct vmcp_error failure = {0};
+    json_auto_t *findings = json_array();
+    srv_notify_reloading();
+    int rc = srv_snapshot_load(service->settings, report, findings, &snapshot, &failure);
+    if (rc == 0) {
+        srv_service_replace(service, snapshot);
+        srv_notify("READY=1\nSTATUS=%zu machines, generation %u",
+                   srv_catalogue_count(snapshot->catalogue), snapshot->generation);
+    } else {
+        srv_service_reload_failed(service, failure.code);
+        srv_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",
+                   failure.text);
+    }
+    log_outcome(service, why, rc < 0 ? &failure : NULL);
+    if (ret_findings)
+        *ret_findings = steal(&findings);
+    if (rc < 0 && err)
+        *err = failure;
+    return rc;
+}

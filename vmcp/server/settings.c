@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/limits.h"
+#include "lib/name.h"
+
+#define AT(field) offsetof(struct srv_settings, field)
+
+static const struct vmcp_option options[] = {
+    {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that the keys speak for"},
+    {"key", "FILE", VMCP_OPT_LIST, AT(keys), 0, 0, "an active private key, PEM or DER, mode 0600"},
+    {"keys", "DIR", VMCP_OPT_STRING, AT(keys_dir), 0, 0,
+     "a keys folder: DIR/active signs, DIR/next and DIR/retired are published"},
+    {"retire-after", "TIME", VMCP_OPT_TIME, AT(retire_after), 0, VMCP_ROTATION_TIME_MAX,
+     "how long a retired key stays published (48h)"},
+    {"configs", "DIR", VMCP_OPT_STRING, AT(configs), 0, 0, "the folder of machine files"},
+    {"listen", "ADDR:PORT", VMCP_OPT_STRING, AT(listen), 0, 0,
+     "where to answer; port 0: one that is free"},
+    {"default", "NAME", VMCP_OPT_STRING, AT(fallback), 0, 0,
+     "the machine of a question that names none"},
+    {"ttl", "SECONDS", VMCP_OPT_INT, AT(ttl), VMCP_TTL_MIN, VMCP_TTL_MAX,
+     "how long an answer is good (300; 30 to 3600)"},
+    {"alg", "ALG", VMCP_OPT_STRING, AT(alg), 0, 0,
+     "of an RSA key in version 2: PS256 (default), RS256, RS512"},
+    {"secret", "FILE", VMCP_OPT_STRING, AT(secret), 0, 0,
+     "the secret of ${vmcp.hmac.LABEL}, at least 32 bytes"},
+    {"keystore", "DIR", VMCP_OPT_STRING, AT(keystore_dir), 0, 0,
+     "the version 1 key list that `vmcp keystore sign` made, to publish"},
+    {"control", "PATH", VMCP_OPT_STRING, AT(control), 0, 0,
+     "the socket of `vmcpd reload` (control in $RUNTIME_DIRECTORY, if that is set)"},
+    {"access-log", "off|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
+     "a line for each request on standard error (-, the default), or none"},
+    {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
+     "load everything, make and verify one answer of each machine, and exit"},
+    {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
+    {0},
+};
+
+const struct vmcp_command srv_command = {
+    .name = "vmcpd",
+    .operands = "[reload]",
+    .summary = "answers configuration requests, signed over the caller's salt",
+    .options = options,
+    .max_operands = 0,
+    .details = "Answers GET /vmcp, /vmcp/NAME and /vmcp?vm=NAME, /.well-known/jwks.json, /healthz\n"
+               "and /readyz. SIGHUP, or `vmcpd reload`, reads machines and keys again: all of\n"
+               "them are good, or the old ones stay. SIGTERM and SIGINT stop it: what is in\n"
+               "flight is finished first.\n",
+    .example = "  vmcp keygen --alg ed25519 --out cfg.key\n"
+               "  vmcpd --domain cfg.example.org --key cfg.key --configs configs "
+               "--listen 127.0.0.1:8080\n",
+};
+
+static int check_alg(struct srv_settings *s, struct vmcp_error *err)
+{
+    if (!s->alg)
+        return 0;
+    if (strcmp(s->alg, "PS256") != 0 && strcmp(s->alg, "RS256") != 0 &&
+        strcmp(s->alg, "RS512") != 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "--alg %s: PS256, RS256 or RS512 is wanted", s->alg);
+    s->rsa_alg = vmcp_alg_find(s->alg);
+    return 0;
+}
+
+static int check(struct srv_settings *s, struct vmcp_error *err)
+{
+    if (!s->domain || !s->configs)
+        return vmcp_fail(err, VMCP_E_USAGE, "--domain and --configs are wanted; see vmcpd --help");
+    if (!s->keys.count && !s->keys_dir)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--key FILE or --keys DIR is wanted; make a key with: "
+                         "vmcp keygen --alg ed25519 --out cfg.key");
+    if (!s->listen && !s->check)
+        return vmcp_fail(err, VMCP_E_USAGE, "--listen ADDR:PORT is wanted; see vmcpd --help");
+    if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "--access-log %s: off or - is wanted", s->access_log);
+    int rc = check_alg(s, err);
+    return rc < 0 ? rc : vmcp_domain_check(s->domain, strlen(s->domain), err);
+}
+
+int srv_settings_parse(int argc, char **argv, struct srv_settings *ret, bool *ret_help,
+                       struct vmcp_error *err)
+{
+    struct vmcp_list operands = {0};
+    *ret = (struct srv_settings){.ttl = VMCP_TTL_DEFAULT, .retire_after = VMCP_RETIRE_AFTER};
+    int rc = vmcp_options_parse(&srv_command, argc, argv, ret, &operands, ret_help, err);
+    return rc < 0 || *ret_help || ret->version ? rc : check(ret, err);
+}

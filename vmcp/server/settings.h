@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.h - vmcpd's command line. */
+#ifndef SRV_SETTINGS_H
+#define SRV_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/options.h"
+#include "lib/sign.h"
+
+/* All strings are borrowed from argv. */
+struct srv_settings {
+    /* what is signed, and with what: read again at each reload */
+    const char *domain, *configs, *fallback, *alg, *secret, *keys_dir, *keystore_dir;
+    struct vmcp_list keys;
+    int64_t ttl, retire_after;
+    const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
+    /* how it is served: read once */
+    const char *listen, *access_log, *control;
+    bool check, version;
+};
+
+extern const struct vmcp_command srv_command;
+
+/* Parse and check the command line. *ret_help: --help was asked for, nothing else was checked.
+ * Errors: VMCP_E_USAGE, VMCP_E_DOMAIN_MALFORMED. */
+VMCP_MUST_CHECK int srv_settings_parse(int argc, char **argv, struct srv_settings *ret,
+                                       bool *ret_help, struct vmcp_error *err);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/auto.h"
+#include "lib/base64.h"
+#include "lib/file.h"
+#include "lib/keylist.h"
+
+struct srv_snapshot *srv_snapshot_ref(struct srv_snapshot *snapshot)
+{
+    atomic_fetch_add(&snapshot->refs, 1);
+    return snapshot;
+}
+
+void srv_snapshot_unref(struct srv_snapshot *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    srv_catalogue_free(s->catalogue);
+    srv_signer_free(s->signer);
+    vmcp_keyring_clear(&s->ring);
+    srv_document_clear(&s->jwks);
+    srv_document_clear(&s->keylist);
+    srv_document_clear(&s->keylist_sig);
+    free(s);
+}
+
+void srv_document_clear(struct srv_document *document)
+{
+    free(document->body);
+    *document = (struct srv_document){0};
+}
+
+/* Take over `body` as a document. */
+static int set_document(struct srv_document *d, char *body, size_t len, struct vmcp_error *err)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE + 1];
+    unsigned n = 0;
+    d->body = body;
+    d->len = len;
+    if (!body || EVP_Digest(body, len, digest, &n, EVP_sha256(), NULL) != 1)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a document");
+    vmcp_hex_encode(digest, n, hex);
+    snprintf(d->etag, sizeof(d->etag), "\"%.32s\"", hex);
+    return 0;
+}
+
+static int load_keys(const struct srv_settings *o, struct srv_snapshot *s, struct vmcp_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < o->keys.count; i++) {
+        auto_key struct vmcp_key *key = NULL;
+        rc = vmcp_key_load_private(o->keys.items[i], &key, err);
+        if (rc == 0)
+            rc = vmcp_keyring_add(&s->ring, key, VMCP_KEY_ACTIVE, o->keys.items[i], err);
+    }
+    if (rc == 0 && o->keys_dir)
+        rc = vmcp_keyring_load(&s->ring, o->keys_dir, NULL, false, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < s->ring.count; i++) {
+        const struct vmcp_keyring_entry *e = &s->ring.entries[i];
+        int64_t until = e->since + o->retire_after + 1;
+        if (e->state == VMCP_KEY_RETIRED && until > s->loaded &&
+            (!s->jwks_until || until < s->jwks_until))
+            s->jwks_until = until;
+    }
+    if (!vmcp_keyring_signing_key(&s->ring, false))
+        return vmcp_fail_at(err, VMCP_E_KEY, o->keys_dir,
+                            "there is no active key; make one with: vmcp keygen --alg ed25519 "
+                            "--out %s/active/1.key",
+                            o->keys_dir);
+    return 0;
+}
+
+static int make_jwks(const struct srv_snapshot *s, int64_t now, struct srv_document *ret,
+                     struct vmcp_error *err)
+{
+    json_auto_t *set = NULL;
+    int rc = vmcp_keyring_jwks(&s->ring, now - s->retire_after, &set, err);
+    if (rc < 0)
+        return rc;
+    char *text = json_dumps(set, JSON_INDENT(2));
+    return set_document(ret, text, text ? strlen(text) : 0, err);
+}
+
+int srv_snapshot_jwks(const struct srv_snapshot *s, int64_t now, struct srv_document *fresh,
+                      const struct srv_document **ret, struct vmcp_error *err)
+{
+    bool stale = s->jwks_until && now >= s->jwks_until;
+    int rc = stale ? make_jwks(s, now, fresh, err) : 0;
+    *ret = stale ? fresh : &s->jwks;
+    return rc;
+}
+
+static int read_document(const char *dir, const char *name, size_t max, struct srv_document *ret,
+                         struct vmcp_error *err)
+{
+    auto_free char *path = NULL;
+    auto_buf struct vmcp_buf b = VMCP_BUF(max);
+    int rc = vmcp_file_path(dir, name, &path, err);
+    if (rc == 0)
+        rc = vmcp_file_read(path, VMCP_FILE_PUBLIC, &b, err);
+    if (rc < 0)
+        return rc;
+    if (!b.len)
+        return vmcp_fail_at(err, VMCP_E_FILE, path, "is empty");
+    size_t len = 0;
+    char *body = vmcp_buf_steal(&b, &len);
+    return set_document(ret, body, len, err);
+}
+
+/* The key list is published as it is; its readers check it. What is checked here is that the root
+ * key is not one of the keys that sign answers: a version 1 signed text is itself lines of
+ * key=value, and would pass for a key list with a lenient reader. */
+static int load_keylist(const struct srv_settings *o, struct srv_snapshot *s,
+                        struct vmcp_error *err)
+{
+    int rc =
+        read_document(o->keystore_dir, VMCP_KEYLIST_FILE, VMCP_KEYLIST_BYTES_MAX, &s->keylist, err);
+    if (rc == 0)
+        rc = read_document(o->keystore_dir, VMCP_KEYLIST_SIG_FILE, VMCP_SIGNATURE_MAX,
+                           &s->keylist_sig, err);
+    for (size_t i = 0; rc == 0 && i < s->ring.count; i++) {
+        const struct vmcp_keyring_entry *e = &s->ring.entries[i];
+        if (vmcp_key_type(e->key) == VMCP_KEY_RSA &&
+            vmcp_sign_check(e->key, vmcp_alg_find("RS512"), s->keylist.body, s->keylist.len,
+                            (const uint8_t *)s->keylist_sig.body, s->keylist_sig.len, NULL) == 0)
+            rc = vmcp_fail_at(err, VMCP_E_KEY, e->name,
+                              "is the root key of the key list; it signs lists and nothing else: "
+                              "keep it away from the server, and sign answers with another");
+    }
+    return rc;
+}
+
+static int load(const struct srv_settings *o, srv_report report, void *arg, struct srv_snapshot *s,
+                struct vmcp_error *err)
+{
+    int rc = load_keys(o, s, err);
+    if (rc == 0)
+        rc = make_jwks(s, s->loaded, &s->jwks, err);
+    if (rc == 0 && o->keystore_dir)
+        rc = load_keylist(o, s, err);
+    struct srv_signer_options signer = {.domain = o->domain,
+                                        .ring = &s->ring,
+                                        .rsa_alg = o->rsa_alg,
+                                        .ttl = (int)o->ttl,
+                                        .secret_file = o->secret};
+    if (rc == 0)
+        rc = srv_signer_new(&signer, &s->signer, err);
+    if (rc == 0)
+        rc = srv_catalogue_load(o->configs, report, arg, &s->catalogue, err);
+    if (rc == 0 && o->fallback)
+        rc = srv_catalogue_set_default(s->catalogue, o->fallback, err);
+    for (size_t i = 0; rc == 0 && i < srv_catalogue_count(s->catalogue); i++)
+        rc = srv_signer_self_check(s->signer, srv_catalogue_at(s->catalogue, i), err);
+    return rc;
+}
+
+int srv_snapshot_load(const struct srv_settings *settings, srv_report report, void *arg,
+                      struct srv_snapshot **ret, struct vmcp_error *err)
+{
+    auto_snapshot struct srv_snapshot *s = calloc(1, sizeof(*s));
+    if (!s)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for what is to be served");
+    s->refs = 1;
+    s->loaded = time(NULL);
+    s->retire_after = settings->retire_after;
+    int rc = load(settings, report, arg, s, err);
+    if (rc < 0)
+        return rc;
+    *ret = steal(&s);
+    return 0;
+}

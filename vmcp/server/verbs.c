@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verbs.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control.h"
+#include "lib/auto.h"
+#include "lib/buf.h"
+#include "lib/options.h"
+
+struct args {
+    const char *control;
+    int64_t timeout;
+    bool json;
+};
+
+static const struct vmcp_option options[] = {
+    {"control", "PATH", VMCP_OPT_STRING, offsetof(struct args, control), 0, 0,
+     "the server's socket (/run/vmcpd/control)"},
+    {"timeout", "TIME", VMCP_OPT_TIME, offsetof(struct args, timeout), 1, 3600,
+     "how long to wait for the outcome (60s)"},
+    {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0, "print a JSON object"},
+    {0},
+};
+
+static const struct vmcp_command command = {
+    .name = "vmcpd reload",
+    .operands = "",
+    .summary = "make the running server read machines and keys again",
+    .options = options,
+    .details = "Waits for the outcome. If anything is wrong, the server goes on with what it had,\n"
+               "the errors are printed, and the exit code is 1.\n",
+    .example = "  vmcpd reload\n",
+};
+
+static int complain(const struct vmcp_error *err)
+{
+    fprintf(stderr, "vmcpd reload: error: %s%s%s [%s]\n", err->where, err->where[0] ? ": " : "",
+            err->text, vmcp_code_name(err->code));
+    return vmcp_code_exit(err->code);
+}
+
+static void print_line(const char *line)
+{
+    auto_free char *copy = strdup(line ? line : "");
+    if (!copy)
+        return;
+    vmcp_text_clean(copy);
+    fprintf(stderr, "%s\n", copy);
+}
+
+/* The exit code. */
+static int print_outcome(const json_t *answer, bool json)
+{
+    const char *code = json_string_value(json_object_get(answer, "code"));
+    const json_t *findings = json_object_get(answer, "findings");
+    bool good = code && strcmp(code, vmcp_code_name(VMCP_OK)) == 0;
+    for (size_t i = 0; i < json_array_size(findings); i++)
+        print_line(json_string_value(json_array_get(findings, i)));
+    if (!good) {
+        fputs("vmcpd reload: error: the old set stays: ", stderr);
+        print_line(json_string_value(json_object_get(answer, "detail")));
+    }
+    auto_free char *text = json ? json_dumps(answer, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+    return good ? VMCP_EXIT_DONE : VMCP_EXIT_REFUSED;
+}
+
+int srv_verb_reload(int argc, char **argv)
+{
+    struct vmcp_error err = {0};
+    struct args a = {.timeout = 60};
+    struct vmcp_list operands = {0};
+    bool help = false;
+    auto_free char *path = NULL;
+    json_auto_t *answer = NULL;
+    if (vmcp_options_parse(&command, argc, argv, &a, &operands, &help, &err) < 0)
+        return complain(&err);
+    if (help) {
+        auto_buf struct vmcp_buf text = VMCP_BUF(16384);
+        vmcp_command_help(&command, &text);
+        fputs(text.data ? text.data : "", stdout);
+        return 0;
+    }
+    if (srv_control_path(a.control, &path, &err) < 0 ||
+        srv_control_ask(path ? path : "/run/vmcpd/control", (int)a.timeout, &answer, &err) < 0)
+        return complain(&err);
+    return print_outcome(answer, a.json);
+}
