@@ -223,13 +223,14 @@ static void encrypted_keys(void **state)
         auto_free char *text = encode(vmcp_key_pkey(unit_key(rows[i].kind)), true, rows[i].format,
                                       rows[i].structure, "sesame", &len);
         assert_code(rows[i].structure, vmcp_key_parse_private(text, len, &none, &err), err,
-                    VMCP_E_KEY);
+                    VMCP_E_PASSPHRASE);
         assert_non_null(strstr(err.text, "encrypted"));
         assert_code(rows[i].structure, vmcp_key_parse_public(text, len, &none, &err), err,
                     VMCP_E_KEY);
         const char *path = unit_path(*state, "locked.key");
         unit_write(path, 0600, text, len);
-        assert_code(rows[i].structure, vmcp_key_load_any(path, &none, &err), err, VMCP_E_KEY);
+        assert_code(rows[i].structure, vmcp_key_load_any(path, &none, &err), err,
+                    VMCP_E_PASSPHRASE);
     }
     assert_null(none);
 }

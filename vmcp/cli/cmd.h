@@ -15,6 +15,7 @@
 #include "lib/answer.h"
 #include "lib/error.h"
 #include "lib/options.h"
+#include "lib/passphrase.h"
 #include "lib/trust.h"
 
 /* What a verb tells main besides its error. */
@@ -50,6 +51,21 @@ extern const struct cmd_verb cmd_version;
  * negative: VMCP_E_USAGE. */
 VMCP_MUST_CHECK int cmd_parse(const struct vmcp_command *command, int argc, char **argv, void *args,
                               struct vmcp_list *ret_operands, struct vmcp_error *err);
+
+/* The option --passphrase SOURCE, into a const char * at `at`. */
+#define CMD_PASSPHRASE(at)                                                                  \
+    {                                                                                       \
+        "passphrase", "SOURCE", VMCP_OPT_STRING, (at), 0, 0,                                \
+            "of an encrypted key, or a token's PIN: file:PATH, fd:N, env:NAME, credential:" \
+            "NAME or prompt"                                                                \
+    }
+
+/* What --help says of the names of keys. */
+#define CMD_KEY_NAMES                                                                               \
+    "A key is a file (PEM or DER), - (standard input), or a URI: pkcs11:… (a token), handle:… " \
+    "or\n"                                                                                          \
+    "object:… (a TPM 2). An encrypted key's passphrase, or a token's PIN, is asked for on the\n"  \
+    "terminal unless --passphrase names its source.\n"
 
 /* Print one JSON value and a newline on standard output. */
 void cmd_print_json(const json_t *value);

@@ -9,9 +9,10 @@
 #include "lib/file.h"
 #include "lib/key.h"
 #include "lib/keylist.h"
+#include "lib/keyname.h"
 
 struct args {
-    const char *root, *out;
+    const char *root, *out, *passphrase;
     bool json;
 };
 
@@ -21,6 +22,7 @@ static const struct vmcp_option options[] = {
     {"root", "KEY", VMCP_OPT_STRING, AT(root), 0, 0,
      "the root key: private for sign, public for verify"},
     {"out", "DIR", VMCP_OPT_STRING, AT(out), 0, 0, "where sign puts the list and its signature"},
+    CMD_PASSPHRASE(AT(passphrase)),
     {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print a JSON object"},
     {0},
 };
@@ -35,7 +37,8 @@ static const struct vmcp_command command = {
     .details = "`sign` writes " VMCP_KEYLIST_FILE " and " VMCP_KEYLIST_SIG_FILE
                " into --out DIR, one line for each\n"
                "DOMAIN with its RSA public key PUB. The root key signs lists and nothing else: it\n"
-               "may not be one of the listed keys. `verify` checks DIR and prints its domains.\n",
+               "may not be one of the listed keys. `verify` checks DIR and prints its "
+               "domains.\n" CMD_KEY_NAMES,
     .example =
         "  vmcp keystore sign --root root.key --out keystore cfg.example.org=cfg.rsa.key.pub\n"
         "  vmcp keystore verify --root root.key.pub keystore\n",
@@ -50,14 +53,15 @@ static int path_in(const char *folder, const char *name, char **ret, struct vmcp
 }
 
 /* DOMAIN=PUB */
-static int add_operand(struct vmcp_keylist *list, const char *operand, struct vmcp_error *err)
+static int add_operand(struct vmcp_keylist *list, const char *operand, struct vmcp_passphrase *pass,
+                       struct vmcp_error *err)
 {
     const char *equals = strchr(operand, '=');
     auto_free char *domain = equals ? strndup(operand, (size_t)(equals - operand)) : NULL;
     auto_key struct vmcp_key *key = NULL;
     if (!domain)
         return vmcp_fail_at(err, VMCP_E_USAGE, operand, "DOMAIN=PUB is wanted");
-    int rc = vmcp_key_load_any(equals + 1, &key, err);
+    int rc = vmcp_key_open_any(equals + 1, pass, &key, err);
     if (rc == 0)
         rc = vmcp_keylist_add(list, domain, key, err);
     return rc < 0 ? vmcp_error_locate(err, operand) : 0;
@@ -82,15 +86,18 @@ static int write_pair(const char *folder, const char *text, const uint8_t *sig, 
 static int sign(const struct args *a, const struct vmcp_list *operands, struct vmcp_keylist *list,
                 struct vmcp_error *err)
 {
+    auto_passphrase struct vmcp_passphrase pass = {0};
     auto_key struct vmcp_key *root = NULL;
     auto_free char *text = NULL;
     uint8_t sig[VMCP_SIGNATURE_MAX];
     size_t sig_len = 0;
     if (!a->out)
         return vmcp_fail(err, VMCP_E_USAGE, "--out DIR is wanted: where the list goes");
-    int rc = vmcp_key_load_private(a->root, &root, err);
+    int rc = vmcp_passphrase_init(&pass, a->passphrase, true, err);
+    if (rc == 0)
+        rc = vmcp_key_open(a->root, &pass, &root, err);
     for (size_t i = 1; rc == 0 && i < operands->count; i++)
-        rc = add_operand(list, operands->items[i], err);
+        rc = add_operand(list, operands->items[i], &pass, err);
     if (rc == 0)
         rc = vmcp_keylist_sign(list, root, &text, sig, &sig_len, err);
     return rc < 0 ? rc : write_pair(a->out, text, sig, sig_len, err);
@@ -113,12 +120,15 @@ static int read_pair(const char *folder, struct vmcp_buf *list, struct vmcp_buf 
 static int verify(const struct args *a, const struct vmcp_list *operands, struct vmcp_keylist *list,
                   struct vmcp_error *err)
 {
+    auto_passphrase struct vmcp_passphrase pass = {0};
     auto_key struct vmcp_key *root = NULL;
     auto_buf struct vmcp_buf text = VMCP_BUF(VMCP_KEYLIST_BYTES_MAX);
     auto_buf struct vmcp_buf sig = VMCP_BUF(VMCP_SIGNATURE_MAX);
     if (operands->count != 2)
         return vmcp_fail(err, VMCP_E_USAGE, "verify takes one folder");
-    int rc = vmcp_key_load_any(a->root, &root, err);
+    int rc = vmcp_passphrase_init(&pass, a->passphrase, true, err);
+    if (rc == 0)
+        rc = vmcp_key_open_any(a->root, &pass, &root, err);
     if (rc == 0)
         rc = read_pair(operands->items[1], &text, &sig, err);
     if (rc < 0)

@@ -8,15 +8,17 @@
 #include "lib/auto.h"
 #include "lib/jwk.h"
 #include "lib/key.h"
+#include "lib/keyname.h"
 
 struct args {
-    const char *format;
+    const char *format, *passphrase;
     bool json;
 };
 
 static const struct vmcp_option options[] = {
     {"format", "F", VMCP_OPT_STRING, offsetof(struct args, format), 0, 0,
      "pem (default), der, jwk or jwks"},
+    CMD_PASSPHRASE(offsetof(struct args, passphrase)),
     {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0,
      "print a JSON object with the key as JWK"},
     {0},
@@ -24,12 +26,12 @@ static const struct vmcp_option options[] = {
 
 static const struct vmcp_command command = {
     .name = "vmcp pubkey",
-    .operands = "FILE",
+    .operands = "KEY",
     .summary = "print the public half of a key",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,
-    .details = "FILE is a private or a public key, PEM or DER.\n",
+    .details = "KEY is a private or a public key.\n" CMD_KEY_NAMES,
     .example = "  vmcp pubkey cfg.key > trust.pem\n"
                "  vmcp pubkey cfg.key --format jwks > trust.jwks\n",
 };
@@ -71,13 +73,16 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
 {
     struct args a = {.format = NULL};
     struct vmcp_list operands = {0};
+    auto_passphrase struct vmcp_passphrase pass = {0};
     auto_key struct vmcp_key *key = NULL;
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
     result->json = a.json;
     const char *format = a.format ? a.format : "pem";
-    rc = vmcp_key_load_any(operands.items[0], &key, err);
+    rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    if (rc == 0)
+        rc = vmcp_key_open_any(operands.items[0], &pass, &key, err);
     if (rc < 0)
         return rc;
     if (a.json)

@@ -12,6 +12,7 @@
 #include "lib/config.h"
 #include "lib/file.h"
 #include "lib/key.h"
+#include "lib/keyname.h"
 #include "lib/macro.h"
 #include "lib/name.h"
 #include "lib/question.h"
@@ -19,7 +20,7 @@
 
 struct args {
     struct vmcp_list keys;
-    const char *domain, *salt, *hostid, *machine, *alg, *format, *secret;
+    const char *domain, *salt, *hostid, *machine, *alg, *format, *secret, *passphrase;
     int64_t ttl;
     bool json;
 };
@@ -27,8 +28,9 @@ struct args {
 #define AT(field) offsetof(struct args, field)
 
 static const struct vmcp_option options[] = {
-    {"key", "FILE", VMCP_OPT_LIST, AT(keys), 0, 0,
+    {"key", "KEY", VMCP_OPT_LIST, AT(keys), 0, 0,
      "a private key; the best one for the format signs"},
+    CMD_PASSPHRASE(AT(passphrase)),
     {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that signs (version 2)"},
     {"salt", "S", VMCP_OPT_STRING, AT(salt), 0, 0, "the asker's salt"},
     {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0, "the asker's host id (version 2)"},
@@ -54,10 +56,20 @@ static const struct vmcp_command command = {
     .max_operands = 1,
     .details =
         "Prints the answer on standard output. MACHINE.json is a machine file or a bare VMCP\n"
-        "object; - is standard input and needs --machine.\n",
+        "object; - is standard input and needs --machine.\n" CMD_KEY_NAMES,
     .example =
         "  vmcp sign --key cfg.key --domain cfg.example.org --salt abc --hostid h1 web.json\n",
 };
+
+/* Standard input is read once. */
+static int check_stdin(const struct args *a, const char *path, struct vmcp_error *err)
+{
+    int uses = strcmp(path, "-") == 0;
+    for (size_t i = 0; i < a->keys.count; i++)
+        uses += strcmp(a->keys.items[i], "-") == 0;
+    return uses <= 1 ? 0
+                     : vmcp_fail(err, VMCP_E_USAGE, "only one key or the machine can come from -");
+}
 
 static int read_question(const struct args *a, struct vmcp_question *q, struct vmcp_error *err)
 {
@@ -84,10 +96,14 @@ static int read_question(const struct args *a, struct vmcp_question *q, struct v
 static int choose_key(const struct args *a, enum vmcp_format format, const struct vmcp_alg *alg,
                       struct vmcp_key **ret, struct vmcp_error *err)
 {
+    auto_passphrase struct vmcp_passphrase pass = {0};
     auto_key struct vmcp_key *best = NULL;
+    int rc = vmcp_passphrase_init(&pass, a->passphrase, true, err);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < a->keys.count; i++) {
         auto_key struct vmcp_key *key = NULL;
-        int rc = vmcp_key_load_private(a->keys.items[i], &key, err);
+        rc = vmcp_key_open(a->keys.items[i], &pass, &key, err);
         if (rc < 0)
             return rc;
         bool fits = format == VMCP_FORMAT_V1 ? vmcp_key_type(key) == VMCP_KEY_RSA
@@ -147,6 +163,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
     auto_secret_buf struct vmcp_buf secret = VMCP_BUF(VMCP_SECRET_MAX);
     char jti[VMCP_JTI_LEN + 1];
     int rc = read_question(a, &q, err);
+    if (rc == 0)
+        rc = check_stdin(a, path, err);
     if (rc == 0)
         rc = find_alg(a, q.format, &alg, err);
     if (rc == 0)

@@ -55,6 +55,8 @@ enum vmcp_exit {
     X(KEY, "key-malformed", 500, 3, "not a key that can be read")                                  \
     X(KEY_UNSUPPORTED, "key-unsupported", 500, 3, "a key of a type or size that is not used here") \
     X(KEY_PUBLIC_ONLY, "key-public-only", 500, 3, "signing needs the private key")                 \
+    X(KEY_DEVICE, "key-device", 500, 3, "the token or TPM that holds a key does not serve")        \
+    X(PASSPHRASE, "passphrase", 500, 3, "a key's passphrase or PIN is missing or wrong")           \
     X(TRUST, "trust-invalid", 500, 3, "the trusted keys cannot be read, or are empty")             \
     X(TOO_EARLY, "rotation-too-early", 500, 1, "the next key was not published long enough")       \
     /* the question */                                                                             \

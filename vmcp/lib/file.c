@@ -71,12 +71,11 @@ static int read_open(int fd, const char *path, enum vmcp_file_kind kind, struct 
         return fail_errno(err, path, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return vmcp_fail_at(err, VMCP_E_FILE, path, "is a folder; a file is wanted");
-    if (kind == VMCP_FILE_PRIVATE && S_ISREG(st.st_mode)) {
-        int rc = check_private(path, &st, err);
-        if (rc < 0)
-            return rc;
-    }
-    return slurp(fd, path, b, err);
+    int rc = 0;
+    if (kind == VMCP_FILE_PRIVATE && S_ISREG(st.st_mode))
+        rc = check_private(path, &st, err);
+    int read_rc = slurp(fd, path, b, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : read_rc;
 }
 
 int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,
@@ -138,20 +137,68 @@ static int sync_folder(const char *path, struct vmcp_error *err)
     return 0;
 }
 
+static int fill(int fd, const char *path, mode_t mode, const void *data, size_t len,
+                struct vmcp_error *err)
+{
+    /* fchmod: the umask does not count */
+    return fchmod(fd, mode) < 0 ? fail_errno(err, path, "its mode cannot be set")
+                                : write_all(fd, path, data, len, err);
+}
+
+static int fail_exists(const char *path, struct vmcp_error *err)
+{
+    return vmcp_fail_at(err, VMCP_E_FILE_EXISTS, path,
+                        "is there already and is never overwritten; choose another name, or "
+                        "move it away first");
+}
+
+/* A file that has no name yet, in the folder of `path`. -1 where the file system has no such thing.
+ */
+static int open_unnamed(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    auto_free char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    return folder ? open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600) : -1;
+}
+
+/* Whole before it has a name: whoever kills us leaves the file complete or not there. */
+static int create_unnamed(int fd, const char *path, mode_t mode, const void *data, size_t len,
+                          bool *ret_linked, struct vmcp_error *err)
+{
+    char self[40];
+    int rc = fill(fd, path, mode, data, len, err);
+    if (rc < 0)
+        return rc;
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    *ret_linked = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+    return !*ret_linked && errno == EEXIST ? fail_exists(path, err) : 0;
+}
+
+static int create_named(const char *path, mode_t mode, const void *data, size_t len,
+                        struct vmcp_error *err)
+{
+    auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return fail_exists(path, err);
+    if (fd < 0)
+        return fail_errno(err, path, "cannot be created");
+    int rc = fill(fd, path, mode, data, len, err);
+    if (rc < 0)
+        unlink(path);
+    return rc;
+}
+
 int vmcp_file_create(const char *path, mode_t mode, const void *data, size_t len,
                      struct vmcp_error *err)
 {
-    auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0 && errno == EEXIST)
-        return vmcp_fail_at(err, VMCP_E_FILE_EXISTS, path,
-                            "is there already and is never overwritten; choose another name, or "
-                            "move it away first");
-    if (fd < 0)
-        return fail_errno(err, path, "cannot be created");
-    int rc = fchmod(fd, mode) < 0 ? fail_errno(err, path, "its mode cannot be set")
-                                  : write_all(fd, path, data, len, err);
-    if (rc == 0)
-        rc = sync_folder(path, err);
+    auto_close int fd = open_unnamed(path);
+    bool linked = false;
+    int rc = fd >= 0 ? create_unnamed(fd, path, mode, data, len, &linked, err) : 0;
+    if (rc == 0 && !linked)
+        rc = create_named(path, mode, data, len, err);
+    if (rc < 0)
+        return rc;
+    rc = sync_folder(path, err);
     if (rc < 0)
         unlink(path);
     return rc;
@@ -168,8 +215,7 @@ int vmcp_file_replace(const char *path, mode_t mode, const void *data, size_t le
     auto_close int fd = mkostemp(temp, O_CLOEXEC);
     if (fd < 0)
         return fail_errno(err, path, "no temporary file can be made beside it");
-    int rc = fchmod(fd, mode) < 0 ? fail_errno(err, path, "its mode cannot be set")
-                                  : write_all(fd, path, data, len, err);
+    int rc = fill(fd, path, mode, data, len, err);
     if (rc == 0 && rename(temp, path) < 0)
         rc = fail_errno(err, path, "cannot be replaced");
     if (rc < 0) {

@@ -13,7 +13,8 @@
 enum vmcp_file_kind {
     VMCP_FILE_PUBLIC,
     /* Holds a secret: group and others may have no access (below $CREDENTIALS_DIRECTORY the group
-     * may read, as systemd sets it up). Errors: VMCP_E_FILE_MODE with the chmod line that mends. */
+     * may read, as systemd sets it up). Errors: VMCP_E_FILE_MODE with the chmod line that mends;
+     * `b` is filled all the same, for who wants to tell what it was. */
     VMCP_FILE_PRIVATE,
 };
 
@@ -33,7 +34,10 @@ VMCP_MUST_CHECK int vmcp_file_read_at(int dirfd, const char *name, struct vmcp_b
                                       struct vmcp_error *err);
 
 /* Create `path` with `mode`, write, fsync, and fsync its folder. Never overwrites:
- * VMCP_E_FILE_EXISTS. What was begun and failed is removed. */
+ * VMCP_E_FILE_EXISTS. What was begun and failed is removed. The file gets its name when it is
+ * whole, where the file system can do that (O_TMPFILE), so that a program killed half-way leaves
+ * nothing.
+ */
 VMCP_MUST_CHECK int vmcp_file_create(const char *path, mode_t mode, const void *data, size_t len,
                                      struct vmcp_error *err);
 

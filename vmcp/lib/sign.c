@@ -6,6 +6,8 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
+#include "device.h"
+
 struct vmcp_alg {
     const char *name;
     enum vmcp_key_type type;
@@ -95,21 +97,74 @@ static size_t ecdsa_to_der(const uint8_t raw[static 2 * P256_HALF], uint8_t *der
     return len > 0 ? (size_t)len : 0;
 }
 
+/* 1: good, 0: not, -1: it cannot be told. An ECDSA signature is DER. */
+static int check(const struct vmcp_key *key, const struct vmcp_alg *alg, const void *data,
+                 size_t len, const uint8_t *sig, size_t sig_len)
+{
+    auto_md_ctx EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *ctx = NULL;
+    if (!md ||
+        EVP_DigestVerifyInit_ex(md, &ctx, alg->digest, NULL, NULL, vmcp_key_pkey(key), NULL) <= 0 ||
+        !set_padding(alg, ctx))
+        return -1;
+    return EVP_DigestVerify(md, sig, sig_len, data, len) == 1;
+}
+
+/* The pkey's own library context and properties, where it has them. */
+static bool digest_sign(EVP_PKEY *pkey, OSSL_LIB_CTX *libctx, const char *props,
+                        const struct vmcp_alg *alg, const void *data, size_t len, uint8_t *sig,
+                        size_t *ret_len)
+{
+    auto_md_ctx EVP_MD_CTX *md = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *ctx = NULL; /* owned by md */
+    *ret_len = VMCP_SIGNATURE_MAX;
+    return md && EVP_DigestSignInit_ex(md, &ctx, alg->digest, libctx, props, pkey, NULL) > 0 &&
+           set_padding(alg, ctx) && EVP_DigestSign(md, sig, ret_len, data, len) > 0;
+}
+
+static int fail_device(const struct vmcp_alg *alg, struct vmcp_error *err)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    int rc = vmcp_fail(err, VMCP_E_KEY_DEVICE, "the token or TPM did not sign with %s: %s",
+                       alg->name, reason ? reason : "it gave no reason");
+    ERR_clear_error();
+    return rc;
+}
+
+/* What signs is hardware: its answer is looked at before anybody else has to. */
+static int device_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const void *data,
+                       size_t len, uint8_t *sig, size_t *ret_len, struct vmcp_error *err)
+{
+    OSSL_LIB_CTX *libctx = NULL;
+    const char *props = NULL;
+    EVP_PKEY *pkey = vmcp_device_lock(vmcp_key_device(key), &libctx, &props);
+    bool good = digest_sign(pkey, libctx, props, alg, data, len, sig, ret_len);
+    vmcp_device_unlock(vmcp_key_device(key));
+    if (!good)
+        return fail_device(alg, err);
+    if (check(key, alg, data, len, sig, *ret_len) != 1) {
+        ERR_clear_error();
+        return vmcp_fail(err, VMCP_E_KEY_DEVICE, "the token or TPM made a bad %s signature%s",
+                         alg->name, alg->pss ? "; RS256 or RS512 may work" : "");
+    }
+    return 0;
+}
+
 int vmcp_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const void *data, size_t len,
               uint8_t ret_sig[static VMCP_SIGNATURE_MAX], size_t *ret_sig_len,
               struct vmcp_error *err)
 {
+    size_t sig_len = 0;
     int rc = check_fit(key, alg, err);
     if (rc < 0)
         return rc;
     if (!vmcp_key_is_private(key))
         return vmcp_fail(err, VMCP_E_KEY_PUBLIC_ONLY, "signing needs the private key");
-    auto_md_ctx EVP_MD_CTX *md = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *ctx = NULL; /* owned by md */
-    size_t sig_len = VMCP_SIGNATURE_MAX;
-    if (!md ||
-        EVP_DigestSignInit_ex(md, &ctx, alg->digest, NULL, NULL, vmcp_key_pkey(key), NULL) <= 0 ||
-        !set_padding(alg, ctx) || EVP_DigestSign(md, ret_sig, &sig_len, data, len) <= 0) {
+    if (vmcp_key_device(key)) {
+        rc = device_sign(key, alg, data, len, ret_sig, &sig_len, err);
+        if (rc < 0)
+            return rc;
+    } else if (!digest_sign(vmcp_key_pkey(key), NULL, NULL, alg, data, len, ret_sig, &sig_len)) {
         ERR_clear_error();
         return vmcp_fail(err, VMCP_E_CRYPTO, "signing with %s failed", alg->name);
     }
@@ -145,13 +200,10 @@ int vmcp_sign_check(const struct vmcp_key *key, const struct vmcp_alg *alg, cons
         sig_len = ecdsa_to_der(sig, der);
         sig = der;
     }
-    auto_md_ctx EVP_MD_CTX *md = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *ctx = NULL;
-    if (!md ||
-        EVP_DigestVerifyInit_ex(md, &ctx, alg->digest, NULL, NULL, vmcp_key_pkey(key), NULL) <= 0 ||
-        !set_padding(alg, ctx)) {
+    int good = check(key, alg, data, len, sig, sig_len);
+    if (good < 0) {
         ERR_clear_error();
         return vmcp_fail(err, VMCP_E_CRYPTO, "verifying with %s is not possible here", alg->name);
     }
-    return EVP_DigestVerify(md, sig, sig_len, data, len) == 1 ? 0 : bad_signature(err);
+    return good ? 0 : bad_signature(err);
 }
