@@ -505,10 +505,23 @@ def test_forms_of_trust(vmcp, sign, keys, scratch):
 
 def test_retired_keys(vmcp, sign, keys, scratch):
     document = vmcp("pubkey", keys["ed25519"].pub, "--format", "jwks").json
+    document["keys"].append(vmcp("pubkey", keys["p-256"].pub, "--format", "jwk").json)
     for status, code in (("active", 0), ("next", 0), ("retired", 1)):
         document["keys"][0]["status"] = status
         path = write_json(scratch / "keys.jwks", document)
-        vmcp("verify", "--trust", path, *EXPECT, stdin=sign().encode(), code=code)
+        done = vmcp("verify", "--trust", path, *EXPECT, "--json", stdin=sign().encode(), code=code)
+        assert code == 0 or (done.json["code"] == "key-untrusted" and "retired" in done.json["detail"])
+    del document["keys"][1]  # nothing is left that may answer
+    done = vmcp("verify", "--trust", write_json(scratch / "keys.jwks", document), *EXPECT, "--json",
+                stdin=sign().encode(), code=3)
+    assert done.json["code"] == "trust-invalid" and "retired" in done.json["detail"]
+
+
+def test_a_thumbprint_without_its_key(vmcp, sign, keys):
+    for verb in ("verify", "explain"):
+        done = vmcp(verb, "--thumbprint", keys["ed25519"].thumbprint, *EXPECT, "--json",
+                    stdin=sign().encode(), code=1)
+        assert done.json["code"] == "key-untrusted" and "only its thumbprint is known" in done.out
 
 
 def test_skew(vmcp, keys):

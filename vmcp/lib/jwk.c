@@ -178,7 +178,7 @@ static int check_usable(const json_t *jwk, struct vmcp_error *err)
                              private[i]);
     const json_t *use = json_object_get(jwk, "use");
     if (use && (!json_is_string(use) || strcmp(json_string_value(use), "sig") != 0))
-        return vmcp_fail(err, VMCP_E_KEY, "the JWK's `use` is not \"sig\"");
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "the JWK's `use` is not \"sig\"");
     const json_t *ops = json_object_get(jwk, "key_ops");
     bool verifies = !ops;
     size_t i;
@@ -189,7 +189,7 @@ static int check_usable(const json_t *jwk, struct vmcp_error *err)
             verifies = true;
     }
     if (!verifies)
-        return vmcp_fail(err, VMCP_E_KEY, "the JWK's `key_ops` are without \"verify\"");
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "the JWK's `key_ops` are without \"verify\"");
     return 0;
 }
 
@@ -199,7 +199,7 @@ static int check_alg(const json_t *jwk, const struct vmcp_key *key, struct vmcp_
     const struct vmcp_alg *alg =
         json_is_string(name) ? vmcp_alg_find(json_string_value(name)) : NULL;
     if (name && (!alg || !vmcp_alg_fits(alg, key)))
-        return vmcp_fail(err, VMCP_E_KEY, "the JWK's `alg` does not fit a %s key",
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "the JWK's `alg` does not fit a %s key",
                          vmcp_key_type_name(key));
     return 0;
 }

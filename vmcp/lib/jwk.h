@@ -17,9 +17,10 @@ VMCP_MUST_CHECK int vmcp_jwk_export(const struct vmcp_key *key, json_t **ret,
 VMCP_MUST_CHECK int vmcp_jwk_members(const struct vmcp_key *key, json_t **ret,
                                      struct vmcp_error *err);
 
-/* A public key from a JWK (borrowed). Refused: private members, a `use` other than "sig", `key_ops`
- * without "verify", an `alg` that is not one of ours or does not fit the key. Its own `kid` is not
- * believed. Errors: VMCP_E_KEY, VMCP_E_KEY_UNSUPPORTED. */
+/* A public key from a JWK (borrowed). Its own `kid` is not believed. Errors: VMCP_E_KEY_UNSUPPORTED
+ * for one that was never meant for us: another type, curve or size, a `use` other than "sig",
+ * `key_ops` without "verify", another `alg`; VMCP_E_KEY for one with private members, and for what
+ * is broken. */
 VMCP_MUST_CHECK int vmcp_jwk_import(const json_t *jwk, struct vmcp_key **ret,
                                     struct vmcp_error *err);
 
