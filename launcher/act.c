@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "cloud/instance.h"
 #include "cloud/waitapi.h"
 #include "plan/plan.h"
@@ -114,13 +114,6 @@ int launch_job_look(struct launch_run *run, struct launch_job *job, struct vmcp_
     return 0;
 }
 
-static time_t uptime(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Read the VM again. One that took the name meanwhile is not the one that was judged. */
 static int read_again(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
 {
@@ -153,7 +146,7 @@ static void tell_status(const struct launch_run *run, const struct launch_job *j
 static int bring_up(struct launch_run *run, struct launch_job *job, bool made,
                     struct vmcp_error *err)
 {
-    time_t end = uptime() + run->settings->timeout;
+    time_t end = launch_uptime() + run->settings->timeout;
     const char *was = "", *outcome = made ? "created" : "running";
     bool done = made;
     for (;;) {
@@ -168,7 +161,7 @@ static int bring_up(struct launch_run *run, struct launch_job *job, bool made,
         job->outcome = outcome;
         if (strcmp(was, "RUNNING") == 0 || (done && statuses[i].verb))
             return 0;
-        if (uptime() >= end)
+        if (launch_uptime() >= end)
             return vmcp_fail_at(err, VMCP_E_TIMEOUT, job->plan.name,
                                 "the VM is still %s after %d s", was, (int)run->settings->timeout);
         if (statuses[i].verb) {
@@ -177,7 +170,7 @@ static int bring_up(struct launch_run *run, struct launch_job *job, bool made,
             rc = launch_instance_act(&run->compute, job->zone, launch_instance_id(job->instance),
                                      statuses[i].verb, (int)run->settings->timeout, err);
         } else {
-            nanosleep(&(struct timespec){.tv_sec = POLL_S, .tv_nsec = 0}, NULL);
+            launch_sleep_ms(POLL_S * 1000);
         }
         if (rc == 0)
             rc = read_again(run, job, err);

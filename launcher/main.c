@@ -19,6 +19,7 @@ static const struct verb {
     {"launch", launch_main, "make the VM that a signed machine describes (the default verb)"},
     {"plan", launch_plan_main, "show what `launch` would do, and send no write"},
     {"bootstrap", launch_bootstrap_main, "make VM-1, which runs `launch` at boot"},
+    {"state", launch_state_main, "show or reset what earlier runs remembered"},
     {"version", version_main, "print the version"},
     {"help", help_main, "list the verbs"},
 };

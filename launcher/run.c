@@ -3,9 +3,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
+#include "lib/file.h"
 #include "trustsource.h"
+
+enum {
+    ONE_TRY_MS = 30000,            /* for one question and its answer */
+    PAUSE_MAX_S = 16,              /* between two of them */
+    TLS_FILE_MAX = 4 * 1024 * 1024 /* all CAs of a Debian are 220 KB */
+};
 
 int launch_run_begin(struct launch_run *run, struct vmcp_error *err)
 {
@@ -64,24 +71,45 @@ static int64_t floor_of(const struct launch_run *run)
     return seen > run->settings->min_serial ? seen : run->settings->min_serial;
 }
 
+/* The files of --cacert, --client-cert and --client-key, before anybody is asked: a wrong name is
+ * not the network's failure, and waiting does not mend it. */
+static int check_tls_files(const struct launch_settings *s, struct vmcp_error *err)
+{
+    auto_buf struct vmcp_buf certificates = VMCP_BUF(TLS_FILE_MAX);
+    auto_secret_buf struct vmcp_buf key = VMCP_BUF(VMCP_KEY_FILE_MAX);
+    int rc = s->cacert ? vmcp_file_read(s->cacert, VMCP_FILE_PUBLIC, &certificates, err) : 0;
+    if (rc < 0)
+        return rc;
+    if (!s->client_cert != !s->client_key)
+        return vmcp_fail(err, VMCP_E_USAGE, "--client-cert and --client-key belong together");
+    if (!s->client_cert)
+        return 0;
+    vmcp_buf_reset(&certificates);
+    rc = vmcp_file_read(s->client_cert, VMCP_FILE_PUBLIC, &certificates, err);
+    return rc < 0 ? rc : vmcp_file_read(s->client_key, VMCP_FILE_PRIVATE, &key, err);
+}
+
 /* Ask until there is an answer, or none is to be had in time. What came and is not good is never
  * asked for again: it would only hide an attack. */
-static int ask_patiently(struct launch_run *run, const struct http_ask *ask, struct vmcp_error *err)
+static int ask_patiently(struct launch_run *run, struct http_ask *ask, struct vmcp_error *err)
 {
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    for (int pause = 1;; pause = pause < 16 ? 2 * pause : 16) {
-        bool retry = false;
+    int64_t end = launch_uptime_ms() + run->settings->boot_timeout * 1000;
+    for (int n = 1;; n++) {
+        struct http_retry retry = {0};
+        int64_t left = end - launch_uptime_ms();
+        /* One that says nothing must not hold the run longer than it may take. */
+        ask->total_timeout_ms = left < ONE_TRY_MS ? (int)(left > 1000 ? left : 1000) : ONE_TRY_MS;
         int rc = http_ask(run->http, ask, &run->answer, &retry, err);
-        if (rc == 0 || !retry)
+        if (rc == 0 || !retry.can)
             return rc;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        int64_t left = run->settings->boot_timeout - (now.tv_sec - start.tv_sec);
-        if (left <= 0) /* a time-out of the network is the network's failure, not the launch's */
+        int64_t pause = launch_pause_ms(n, retry.after, PAUSE_MAX_S);
+        left = end - launch_uptime_ms();
+        if (left <= 0 || (retry.after > 0 && pause > left))
+            /* a time-out of the network is the network's failure, not the launch's */
             return rc == -VMCP_E_TIMEOUT ? vmcp_fail(err, VMCP_E_NETWORK, "%s", err->text) : rc;
         launch_say(run->report, "no answer yet (%s); trying for %lld s more", err->text,
-                   (long long)left);
-        nanosleep(&(struct timespec){.tv_sec = left < pause ? left : pause, .tv_nsec = 0}, NULL);
+                   (long long)(left + 999) / 1000);
+        launch_sleep_ms(pause < left ? pause : left);
     }
 }
 
@@ -117,10 +145,14 @@ int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
         .min_serial = floor_of(run) > 0 ? floor_of(run) : 0,
         .skew = (int)s->max_skew,
         .ca_file = s->cacert,
+        .cert_file = s->client_cert,
+        .key_file = s->client_key,
     };
     launch_say(run->report, "asking %s for %s; trusting %s", run->endpoint.origin,
                *run->machine ? run->machine : "its default machine", run->trust_source);
-    int rc = ask_patiently(run, &ask, err);
+    int rc = check_tls_files(s, err);
+    if (rc == 0)
+        rc = ask_patiently(run, &ask, err);
     if (rc < 0)
         return rc;
     if (!*run->machine)

@@ -27,7 +27,7 @@ struct launch_settings {
     const char *trust_attribute;         /* content */
     bool require_local_trust, allow_http;
     int64_t min_serial, max_skew;
-    const char *cacert;
+    const char *cacert, *client_cert, *client_key;
     /* the cloud */
     const char *project;
     struct vmcp_list zones;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compute.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "resource.h"
@@ -67,23 +66,6 @@ static bool can_succeed_later(const struct launch_reply *reply)
            (reply->status == 403 && strcmp(reply->reason, "rateLimitExceeded") == 0);
 }
 
-/* How long to sleep before try `n` (from 1): doubled each time, between half and all of it, unless
- * the server says how long. */
-static long long pause_ms(int n, int after)
-{
-    uint8_t random = 128;
-    int whole = n > 5 ? PAUSE_MAX : 1 << (n - 1);
-    (void)!RAND_bytes(&random, 1);
-    return after > 0 ? after * 1000LL : whole * 500LL + whole * 500LL * random / 255;
-}
-
-static time_t uptime(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 static void reset(struct launch_reply *reply)
 {
     bool repeated = reply->repeated;
@@ -92,15 +74,15 @@ static void reset(struct launch_reply *reply)
 }
 
 /* Sleep before the next try; false where the call's time is over. */
-static bool wait_for_next(const struct launch_compute *c, int n, int after, time_t start,
+static bool wait_for_next(const struct launch_compute *c, int n, int after, int64_t start,
                           const char *why)
 {
-    long long ms = pause_ms(n, after);
-    if (uptime() + ms / 1000 > start + c->patience)
+    long long ms = launch_pause_ms(n, after, PAUSE_MAX);
+    if (launch_uptime_ms() + ms > start + c->patience * INT64_C(1000))
         return false;
     launch_say(c->report, "the Compute API %s; trying again in %lld.%lld s", why, ms / 1000,
                ms % 1000 / 100);
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+    launch_sleep_ms(ms);
     return true;
 }
 
@@ -108,7 +90,7 @@ static bool wait_for_next(const struct launch_compute *c, int n, int after, time
 static int persist(const struct launch_compute *c, struct http_exchange *exchange,
                    struct launch_reply *reply, struct vmcp_error *err)
 {
-    time_t start = uptime();
+    int64_t start = launch_uptime_ms();
     bool fresh = false, refreshed = false;
     for (int n = 1;; n++) {
         char why[300];

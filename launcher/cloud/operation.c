@@ -3,21 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "resource.h"
 
 enum {
     WAIT_MAX = 130, /* seconds of one `wait`, which answers after two minutes at most */
     CODE_MAX = 64
 };
-
-static time_t uptime(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
 
 /* The operation's own failure, or 0. */
 static int outcome(const json_t *op, const char *name, char *ret_code, struct vmcp_error *err)
@@ -70,18 +63,18 @@ int launch_operation_follow(const struct launch_compute *compute, const char *zo
         return rc;
     snprintf(kept, sizeof(kept), "%s", name);
     launch_say(compute->report, "operation %s is %s", name, status);
-    time_t end = uptime() + timeout;
+    time_t end = launch_uptime() + timeout;
     for (;;) {
         if (strcmp(status, "DONE") == 0)
             return outcome(op, kept, ret_code, err);
-        time_t left = end - uptime();
+        time_t left = end - launch_uptime();
         if (left <= 0)
             return vmcp_fail_at(err, VMCP_E_TIMEOUT, kept,
                                 "the operation is still %s after %d s; run the same command again "
                                 "to follow it further",
                                 status, timeout);
         launch_reply_clear(&reply);
-        time_t asked = uptime();
+        time_t asked = launch_uptime();
         rc =
             wait_once(compute, zone, kept, left < WAIT_MAX ? (int)left + 1 : WAIT_MAX, &reply, err);
         if (rc == 0)
@@ -90,8 +83,8 @@ int launch_operation_follow(const struct launch_compute *compute, const char *zo
             return vmcp_error_locate(err, kept);
         op = reply.json;
         /* `wait` is best effort: it may answer at once. */
-        if (strcmp(status, "DONE") != 0 && uptime() - asked < 1)
-            nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 0}, NULL);
+        if (strcmp(status, "DONE") != 0 && launch_uptime() - asked < 1)
+            launch_sleep_ms(1000);
     }
 }
 

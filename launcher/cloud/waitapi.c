@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "lib/auto.h"
 
 enum { TRY_MS = 3000, PAUSE_MS = 500, TELL_S = 15 };
@@ -53,17 +53,15 @@ int launch_wait_port(const struct launch_report *report, const char *ip, int por
 {
     struct sockaddr_storage address = {0};
     socklen_t len = 0;
-    struct timespec start, now;
     if (!make_address(ip, port, &address, &len))
         return vmcp_fail(err, VMCP_E_API, "the VM has no such address to wait at");
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    int64_t start = launch_uptime();
     launch_say(report, "waiting for %s port %d", ip, port);
-    for (time_t told = 0;;) {
+    for (int64_t told = 0;;) {
         int why = try_once(&address, len);
         if (why == 0)
             return 0;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        time_t passed = now.tv_sec - start.tv_sec;
+        int64_t passed = launch_uptime() - start;
         if (passed >= timeout)
             return vmcp_fail(err, VMCP_E_TIMEOUT, "%s port %d does not answer after %d s: %s", ip,
                              port, timeout, strerror(why));
@@ -71,6 +69,6 @@ int launch_wait_port(const struct launch_report *report, const char *ip, int por
             told = passed;
             launch_say(report, "still waiting for %s port %d: %s", ip, port, strerror(why));
         }
-        nanosleep(&(struct timespec){.tv_sec = 0, .tv_nsec = PAUSE_MS * 1000000L}, NULL);
+        launch_sleep_ms(PAUSE_MS);
     }
 }

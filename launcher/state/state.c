@@ -22,10 +22,11 @@ static int no_memory(struct vmcp_error *err)
 
 static int damaged(const char *path, const char *what, struct vmcp_error *err)
 {
-    return vmcp_fail_at(err, VMCP_E_STATE, path,
-                        "is damaged: %s; restore it, or move it away to start anew (the serial "
-                        "floor is then --min-serial alone)",
-                        what);
+    return vmcp_fail_at(
+        err, VMCP_E_STATE, path,
+        "is damaged: %s; restore it, or start anew with `vmcp-launch state reset` (the "
+        "serial floor is then --min-serial alone)",
+        what);
 }
 
 static int join(char **ret, const char *folder, const char *name, struct vmcp_error *err)
@@ -220,20 +221,40 @@ static int load(struct launch_state *state, const char *domain, const char *mach
     return check_document(state->document, path, domain, machine, err);
 }
 
-int launch_state_open(const char *dir, const char *domain, const char *machine, bool lock,
+static int find_folder(const char *dir, const char *domain, const char *machine,
+                       struct launch_state *state, struct vmcp_error *err)
+{
+    if (asprintf(&state->folder, "%s/machines/%s/%s", dir, domain, machine) >= 0)
+        return 0;
+    state->folder = NULL;
+    return no_memory(err);
+}
+
+int launch_state_lock(const char *dir, const char *domain, const char *machine,
                       struct launch_state *ret, struct vmcp_error *err)
 {
     auto_state struct launch_state state = LAUNCH_STATE;
     auto_free char *intents = NULL;
-    if (asprintf(&state.folder, "%s/machines/%s/%s", dir, domain, machine) < 0) {
-        state.folder = NULL;
-        return no_memory(err);
-    }
-    int rc = join(&intents, state.folder, "intents", err);
-    if (rc == 0 && lock)
+    int rc = find_folder(dir, domain, machine, &state, err);
+    if (rc == 0)
+        rc = join(&intents, state.folder, "intents", err);
+    if (rc == 0)
         rc = make_folders(intents, err);
-    if (rc == 0 && lock)
+    if (rc == 0)
         rc = lock_file(state.folder, "lock", false, &state.lock, err);
+    if (rc < 0)
+        return rc;
+    *ret = state;
+    state = (struct launch_state)LAUNCH_STATE;
+    return 0;
+}
+
+int launch_state_open(const char *dir, const char *domain, const char *machine, bool lock,
+                      struct launch_state *ret, struct vmcp_error *err)
+{
+    auto_state struct launch_state state = LAUNCH_STATE;
+    int rc = lock ? launch_state_lock(dir, domain, machine, &state, err)
+                  : find_folder(dir, domain, machine, &state, err);
     if (rc == 0)
         rc = load(&state, domain, machine, err);
     if (rc < 0)

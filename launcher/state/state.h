@@ -44,6 +44,9 @@ struct launch_state {
  * machine that was never seen has an empty state. Errors: VMCP_E_STATE, VMCP_E_FILE. */
 VMCP_MUST_CHECK int launch_state_open(const char *dir, const char *domain, const char *machine,
                                       bool lock, struct launch_state *ret, struct vmcp_error *err);
+/* Only lock it, and read nothing: for what must work on a damaged state too. */
+VMCP_MUST_CHECK int launch_state_lock(const char *dir, const char *domain, const char *machine,
+                                      struct launch_state *ret, struct vmcp_error *err);
 void launch_state_close(struct launch_state *state);
 #define auto_state VMCP_AUTO(launch_state_close)
 

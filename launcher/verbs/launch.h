@@ -10,6 +10,7 @@
 int launch_main(int argc, char **argv);
 int launch_plan_main(int argc, char **argv);
 int launch_bootstrap_main(int argc, char **argv);
+int launch_state_main(int argc, char **argv);
 
 /* Is --json there? Asked of argv itself: the object is due even where the options are wrong. */
 bool launch_wants_json(int argc, char **argv);

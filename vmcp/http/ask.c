@@ -208,26 +208,28 @@ static int not_ok(const struct http_response *r, const char *origin, struct vmcp
 }
 
 static int get(struct http_client *client, const struct http_ask *ask, const char *url,
-               const char *accept, size_t max, struct http_response *r, bool *ret_retry,
-               struct vmcp_error *err)
+               const char *accept, size_t max, struct http_response *r,
+               struct http_retry *ret_retry, struct vmcp_error *err)
 {
     struct http_exchange ex = {.url = url,
                                .accept = accept,
                                .max_body = max,
                                .ca_file = ask->ca_file,
+                               .cert_file = ask->cert_file,
+                               .key_file = ask->key_file,
                                .connect_timeout_ms = ask->connect_timeout_ms,
                                .total_timeout_ms = ask->total_timeout_ms};
     int rc = http_client_do(client, &ex, r, err);
-    *ret_retry = rc == -VMCP_E_NETWORK || rc == -VMCP_E_TIMEOUT;
+    *ret_retry = (struct http_retry){rc == -VMCP_E_NETWORK || rc == -VMCP_E_TIMEOUT, -1};
     if (rc < 0)
         return rc;
-    *ret_retry = r->status == 429 || r->status >= 500;
+    *ret_retry = (struct http_retry){r->status == 429 || r->status >= 500, r->retry_after};
     return r->status == 200 ? 0 : not_ok(r, ask->endpoint->origin, err);
 }
 
 /* Thumbprints say which keys are trusted; the endpoint is asked for the keys themselves. */
-static int resolve_trust(struct http_client *client, const struct http_ask *ask, bool *ret_retry,
-                         struct vmcp_error *err)
+static int resolve_trust(struct http_client *client, const struct http_ask *ask,
+                         struct http_retry *ret_retry, struct vmcp_error *err)
 {
     auto_response struct http_response r = {0};
     auto_free char *url = NULL;
@@ -274,9 +276,9 @@ static int judge(const struct http_ask *ask, const char *salt, const struct http
 }
 
 int http_ask(struct http_client *client, const struct http_ask *ask, struct vmcp_answer *ret,
-             bool *ret_retry, struct vmcp_error *err)
+             struct http_retry *ret_retry, struct vmcp_error *err)
 {
-    bool retry = false;
+    struct http_retry retry = {false, -1};
     char salt[VMCP_SALT_LEN + 1];
     auto_free char *url = NULL;
     auto_response struct http_response r = {0};
@@ -291,6 +293,6 @@ int http_ask(struct http_client *client, const struct http_ask *ask, struct vmcp
     if (rc == 0)
         rc = judge(ask, salt, &r, ret, err);
     if (ret_retry)
-        *ret_retry = rc < 0 && retry;
+        *ret_retry = (struct http_retry){rc < 0 && retry.can, retry.after};
     return rc;
 }

@@ -45,16 +45,22 @@ struct http_ask {
     const char *hostid; /* borrowed */
     const char *name;   /* version 1: what `name` must be; NULL: not checked */
     int64_t min_serial;
-    int skew; /* seconds */
-    const char *ca_file;
-    int connect_timeout_ms, total_timeout_ms; /* 0: client.h's defaults */
+    int skew;                                   /* seconds */
+    const char *ca_file, *cert_file, *key_file; /* as in struct http_exchange */
+    int connect_timeout_ms, total_timeout_ms;   /* 0: client.h's defaults */
+};
+
+/* Whether asking again can help, and when. */
+struct http_retry {
+    bool can;  /* no answer, 429 or 5xx */
+    int after; /* seconds that the responder wants to be left alone; -1: it did not say */
 };
 
 /* Ask once, with a fresh salt, and verify. *ret is a good answer. Errors: those of
  * http_client_do() and vmcp_answer_verify(); VMCP_E_RESPONDER for a status other than 200 (with the
- * problem's code and detail in the text), VMCP_E_CONTENT_TYPE. *ret_retry (NULL: not wanted) says
- * whether asking again can help: no answer, 429 or 5xx. */
+ * problem's code and detail in the text), VMCP_E_CONTENT_TYPE. *ret_retry may be NULL. */
 VMCP_MUST_CHECK int http_ask(struct http_client *client, const struct http_ask *ask,
-                             struct vmcp_answer *ret, bool *ret_retry, struct vmcp_error *err);
+                             struct vmcp_answer *ret, struct http_retry *ret_retry,
+                             struct vmcp_error *err);
 
 #endif

@@ -149,6 +149,10 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
         http_curl.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     if (ex->ca_file)
         http_curl.easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
+    if (ex->cert_file) {
+        http_curl.easy_setopt(curl, CURLOPT_SSLCERT, ex->cert_file);
+        http_curl.easy_setopt(curl, CURLOPT_SSLKEY, ex->key_file);
+    }
     if (ex->bearer) {
         http_curl.easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
         http_curl.easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, ex->bearer);

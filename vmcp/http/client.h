@@ -34,6 +34,8 @@ struct http_exchange {
     const char *bearer;         /* an access token for Authorization, or NULL; never logged */
     const char *const *headers; /* further "Name: value" lines, NULL-terminated; NULL: none */
     const char *ca_file;        /* PEM of the CAs to trust instead of the system's; NULL: those */
+    const char *cert_file;      /* PEM of a client certificate with its chain; NULL: none */
+    const char *key_file;       /* PEM of its private key */
     size_t max_body;            /* bytes of an answer; 0: 1 MiB */
     int connect_timeout_ms;     /* 0: 10 s */
     int total_timeout_ms;       /* 0: 30 s */
