@@ -55,27 +55,34 @@ struct lint {
     json_t *findings;
 };
 
-static void report(struct lint *l, const char *path, size_t line, size_t column, bool is_error,
-                   const char *text)
+/* One finding; its level becomes an error where warnings are. */
+static void report(struct lint *l, const char *path, const struct vmcp_diag *d)
 {
     auto_free char *shown = strdup(path);
-    is_error = is_error || l->args->strict;
+    bool is_error = d->is_error || l->args->strict;
     const char *kind = is_error ? "error" : "warning";
-    if (is_error)
-        l->errors++;
-    else
-        l->warnings++;
-    if (!line)
-        line = column = 1;
+    size_t line = d->line ? d->line : 1, column = d->line ? d->column : 1;
+    l->errors += is_error;
+    l->warnings += !is_error;
+    if (l->args->json) {
+        json_array_append_new(l->findings,
+                              json_pack("{s:o, s:I, s:I, s:o, s:s, s:s}", "file",
+                                        cmd_json_string(path), "line", (json_int_t)line, "column",
+                                        (json_int_t)column, "pointer", cmd_json_string(d->pointer),
+                                        "level", kind, "text", d->text));
+        return;
+    }
     if (shown) /* a file's name goes to a terminal, and may hold anything */
         vmcp_text_clean(shown);
-    if (l->args->json)
-        json_array_append_new(l->findings,
-                              json_pack("{s:o, s:I, s:I, s:s, s:s}", "file", cmd_json_string(path),
-                                        "line", (json_int_t)line, "column", (json_int_t)column,
-                                        "level", kind, "text", text));
-    else
-        printf("%s:%zu:%zu: %s: %s\n", shown ? shown : "?", line, column, kind, text);
+    printf("%s:%zu:%zu: %s: %s\n", shown ? shown : "?", line, column, kind, d->text);
+}
+
+/* A finding about a whole file or folder. */
+static void report_whole(struct lint *l, const char *path, const char *text)
+{
+    struct vmcp_diag d = {.is_error = true};
+    snprintf(d.text, sizeof(d.text), "%s", text);
+    report(l, path, &d);
 }
 
 /* All that was found in one file, in the order of its text. */
@@ -85,18 +92,17 @@ static void report_diags(struct lint *l, const char *path, struct vmcp_diags *di
     size_t errors = 0;
     vmcp_diags_sort(diags);
     for (size_t i = 0; i < diags->count; i++) {
-        const struct vmcp_diag *d = &diags->items[i];
-        errors += d->is_error;
-        report(l, path, d->line, d->column, d->is_error, d->text);
+        errors += diags->items[i].is_error;
+        report(l, path, &diags->items[i]);
     }
     if (diags->errors > errors) {
         char text[80];
         snprintf(text, sizeof(text), "and %zu more errors, which are not told here",
                  diags->errors - errors);
-        report(l, path, 0, 0, true, text);
+        report_whole(l, path, text);
     }
     if (rc < 0 && !diags->errors)
-        report(l, path, 0, 0, true, err->text);
+        report_whole(l, path, err->text);
 }
 
 static void lint_file(struct lint *l, const char *path)
@@ -137,7 +143,7 @@ static int lint_folder(struct lint *l, const char *folder, struct vmcp_error *er
     if (count < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be opened: %s", strerror(errno));
     if (count == 0)
-        report(l, folder, 0, 0, true, "there is no machine file in it; NAME.json is wanted");
+        report_whole(l, folder, "there is no machine file in it; NAME.json is wanted");
     size_t len = strlen(folder);
     const char *slash = len && folder[len - 1] == '/' ? "" : "/";
     for (int i = 0; i < count; i++) {
