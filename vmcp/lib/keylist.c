@@ -119,8 +119,11 @@ static int read_line(const char *line, size_t len, struct vmcp_keylist *list,
     size_t chars = len - domain_len - (equals ? 1 : 0);
     if (!equals || domain_len > VMCP_DOMAIN_MAX || chars > 4096)
         return vmcp_fail(err, VMCP_E_TRUST, "a line of a key list is DOMAIN=BASE64");
+    int rc = vmcp_domain_check(line, domain_len, err); /* by its length: a NUL is no end of it */
+    if (rc < 0)
+        return rc;
     memcpy(domain, line, domain_len);
-    int rc = vmcp_base64_decode(VMCP_BASE64_PADDED, equals + 1, chars, der, &der_len, err);
+    rc = vmcp_base64_decode(VMCP_BASE64_PADDED, equals + 1, chars, der, &der_len, err);
     if (rc == 0)
         rc = vmcp_key_parse_public((char *)der, der_len, &key, err);
     if (rc == 0) /* one whole SubjectPublicKeyInfo: what is encoded again must be the same bytes */
