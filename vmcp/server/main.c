@@ -18,12 +18,14 @@
 #include "service.h"
 #include "settings.h"
 #include "verbs.h"
+#include "watch.h"
 
 enum { GRACE_MS = 10000 };
 
 /* What the main thread waits for while others answer. */
 struct loop {
     struct srv_service service;
+    struct srv_watch watch;
     int signals, control;
     char *control_path; /* owned; NULL: none */
 };
@@ -47,6 +49,15 @@ static void print_loaded(const struct srv_settings *settings, const struct srv_s
            machines == 1 ? "" : "s", srv_catalogue_digest(s->catalogue));
 }
 
+/* Load again. A change that comes during the load is seen: the watch begins before it. */
+static int reload(struct loop *loop, const char *why, json_t **ret_findings, struct vmcp_error *err)
+{
+    if (loop->service.settings->watch &&
+        srv_watch_begin(&loop->watch, loop->service.settings, err) < 0)
+        complain(err); /* what cannot be watched cannot be loaded either, and is told so */
+    return srv_reload(&loop->service, why, ret_findings, err);
+}
+
 static void answer_control(struct loop *loop)
 {
     int fd = -1;
@@ -55,9 +66,22 @@ static void answer_control(struct loop *loop)
         return;
     struct vmcp_error outcome = {0};
     json_auto_t *findings = NULL;
-    if (srv_reload(&loop->service, "vmcpd reload", &findings, &outcome) == 0)
+    if (reload(loop, "vmcpd reload", &findings, &outcome) == 0)
         outcome = (struct vmcp_error){0};
     srv_control_answer(fd, &outcome, findings);
+}
+
+/* 0, or the signal that ends the server. */
+static int take_signal(struct loop *loop)
+{
+    struct signalfd_siginfo info;
+    struct vmcp_error err = {0};
+    if (read(loop->signals, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    if (info.ssi_signo != SIGHUP)
+        return (int)info.ssi_signo;
+    reload(loop, "SIGHUP", NULL, &err);
+    return 0;
 }
 
 /* Until a signal ends it; gives that back. */
@@ -65,16 +89,20 @@ static int wait_for_end(struct loop *loop)
 {
     for (;;) {
         struct pollfd fds[] = {{.fd = loop->signals, .events = POLLIN},
-                               {.fd = loop->control, .events = POLLIN}};
-        struct signalfd_siginfo info;
-        int ready = poll(fds, 2, -1);
-        if (ready > 0 && fds[1].revents)
-            answer_control(loop);
-        if (ready <= 0 || !fds[0].revents || read(loop->signals, &info, sizeof(info)) < 0)
+                               {.fd = loop->control, .events = POLLIN},
+                               {.fd = loop->watch.fd, .events = POLLIN}};
+        struct vmcp_error err = {0};
+        int signal_number = 0;
+        if (poll(fds, 3, srv_watch_due(&loop->watch)) < 0)
             continue;
-        if (info.ssi_signo != SIGHUP)
-            return (int)info.ssi_signo;
-        srv_reload(&loop->service, "SIGHUP", NULL, NULL);
+        if (fds[2].revents)
+            srv_watch_read(&loop->watch);
+        if (srv_watch_due(&loop->watch) == 0)
+            reload(loop, "a file changed", NULL, &err);
+        if (fds[1].revents)
+            answer_control(loop);
+        if (fds[0].revents && (signal_number = take_signal(loop)) != 0)
+            return signal_number;
     }
 }
 
@@ -119,17 +147,22 @@ static void close_loop(struct loop *loop)
     }
     if (loop->signals >= 0)
         close(loop->signals);
+    srv_watch_end(&loop->watch);
     free(loop->control_path);
     srv_service_clear(&loop->service);
 }
 
 static int run(const struct srv_settings *settings, struct vmcp_error *err)
 {
-    struct loop loop = {.signals = -1, .control = -1};
+    struct loop loop = {.signals = -1, .control = -1, .watch = SRV_WATCH_OFF};
     struct srv_snapshot *snapshot = NULL;
-    int rc = srv_load(settings, &snapshot, err);
-    if (rc < 0)
+    int rc = settings->watch ? srv_watch_begin(&loop.watch, settings, err) : 0;
+    if (rc == 0)
+        rc = srv_load(settings, &snapshot, err);
+    if (rc < 0) {
+        srv_watch_end(&loop.watch);
         return rc;
+    }
     print_loaded(settings, snapshot);
     srv_service_init(&loop.service, settings, snapshot);
     if (settings->check) {

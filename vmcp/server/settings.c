@@ -29,6 +29,8 @@ static const struct vmcp_option options[] = {
      "the secret of ${vmcp.hmac.LABEL}, at least 32 bytes"},
     {"keystore", "DIR", VMCP_OPT_STRING, AT(keystore_dir), 0, 0,
      "the version 1 key list that `vmcp keystore sign` made, to publish"},
+    {"watch", NULL, VMCP_OPT_FLAG, AT(watch), 0, 0,
+     "reload when machines, keys or the key list change on disk"},
     {"control", "PATH", VMCP_OPT_STRING, AT(control), 0, 0,
      "the socket of `vmcpd reload` (control in $RUNTIME_DIRECTORY, if that is set)"},
     {"access-log", "off|-", VMCP_OPT_STRING, AT(access_log), 0, 0,

@@ -19,7 +19,7 @@ struct srv_settings {
     const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
     /* how it is served: read once */
     const char *listen, *access_log, *control;
-    bool check, version;
+    bool watch, check, version;
 };
 
 extern const struct vmcp_command srv_command;
