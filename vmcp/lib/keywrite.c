@@ -11,6 +11,8 @@
 #include "key.h"
 #include "limits.h"
 
+enum { SALT_LEN = 16 }; /* bytes; NIST SP 800-132, section 5.1 */
+
 VMCP_DEFINE_AUTO(bio_auto, BIO *, BIO_free_all)
 VMCP_DEFINE_AUTO(p8_auto, PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free)
 VMCP_DEFINE_AUTO(sealed_auto, X509_SIG *, X509_SIG_free)
@@ -61,8 +63,8 @@ int vmcp_key_private_pem(const struct vmcp_key *key, char **ret, size_t *ret_len
 static X509_SIG *seal(EVP_PKEY *pkey, const char *passphrase, size_t len)
 {
     auto_p8 PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(pkey);
-    auto_pbe X509_ALGOR *pbe =
-        PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), VMCP_PBKDF2_ROUNDS, NULL, 0, NULL, NID_hmacWithSHA256);
+    auto_pbe X509_ALGOR *pbe = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), VMCP_PBKDF2_ROUNDS, NULL,
+                                                 SALT_LEN, NULL, NID_hmacWithSHA256);
     X509_SIG *sealed = NULL;
     if (plain && pbe)
         sealed = PKCS8_set0_pbe(passphrase, (int)len, plain, pbe);

@@ -137,11 +137,12 @@ int vmcp_passphrase_init(struct vmcp_passphrase *pass, const char *source, bool 
         good = parse_fd(value) >= 0;
     else if (found->read == read_credential)
         good = good && !strchr(value, '/') && strcmp(value, ".") != 0 && strcmp(value, "..") != 0;
-    if (!good)
-        return vmcp_fail_at(err, VMCP_E_USAGE, source,
-                            found->read == read_fd ? "a number of an open file is wanted"
-                                                   : "a name is wanted after the colon, and of a "
-                                                     "credential a plain one");
+    if (!good) /* not quoted either */
+        return vmcp_fail(err, VMCP_E_USAGE, "--passphrase %s wants %s after the colon",
+                         found->prefix,
+                         found->read == read_fd           ? "the number of an open file"
+                         : found->read == read_credential ? "a plain file name"
+                                                          : "a name");
     return 0;
 }
 
