@@ -98,6 +98,7 @@ struct http_server_options emu_api_options(struct emu_cloud *cloud)
 {
     return (struct http_server_options){
         .body_max = HTTP_BODY_MAX,
+        .rate = HTTP_NO_LIMIT, /* its only clients are a developer and their VMs */
         .routes = routes,
         .app = cloud,
         .guard = guard,

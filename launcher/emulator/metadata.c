@@ -286,6 +286,7 @@ struct http_server_options emu_metadata_options(struct emu_cloud *cloud)
     static const struct http_route routes[] = {{"GET", "/{*}", serve}, {0}};
     return (struct http_server_options){
         .body_max = HTTP_BODY_MAX,
+        .rate = HTTP_NO_LIMIT, /* its only clients are a developer and their VMs */
         .routes = routes,
         .app = cloud,
         .guard = guard,

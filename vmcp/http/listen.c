@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "listen.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/auto.h"
 #include "server.h"
 
 VMCP_DEFINE_AUTO(addrinfo_auto, struct addrinfo *, freeaddrinfo)
 #define auto_addrinfo VMCP_AUTO(addrinfo_auto)
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 4096 }; /* the kernel's own maximum cuts it */
 
 /* getaddrinfo() would take nothing for any port, and 99999 for 34463. */
 static bool port_is_good(const char *port)
@@ -35,7 +42,7 @@ static int split(const char *addr_port, char *host, size_t size, const char **re
         (size_t)(to - from) >= size)
         return vmcp_fail_at(err, VMCP_E_USAGE, addr_port,
                             "not an address to listen on; ADDR:PORT is wanted, like "
-                            "127.0.0.1:8080 or [::1]:8080");
+                            "127.0.0.1:8080 or [::1]:8080, or unix:PATH");
     snprintf(host, size, "%.*s", (int)(to - from), from);
     *ret_port = colon + 1;
     return 0;
@@ -56,17 +63,7 @@ static int open_socket(const struct addrinfo *a)
     return taken;
 }
 
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage s = {0};
-    socklen_t len = sizeof(s);
-    if (getsockname(fd, (struct sockaddr *)&s, &len) < 0)
-        return 0;
-    return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&s)->sin6_port
-                                         : ((struct sockaddr_in *)&s)->sin_port);
-}
-
-int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port, struct vmcp_error *err)
+static int open_inet(const char *addr_port, struct http_listener *ret, struct vmcp_error *err)
 {
     char host[256];
     const char *port = NULL;
@@ -79,12 +76,117 @@ int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port, struct v
     if (gai != 0)
         return vmcp_fail_at(err, VMCP_E_USAGE, addr_port, "not an address to listen on: %s",
                             gai_strerror(gai));
-    int fd = open_socket(list);
-    if (fd < 0)
+    ret->fd = open_socket(list);
+    if (ret->fd < 0)
         return vmcp_fail_at(err, VMCP_E_NETWORK, addr_port, "cannot listen here: %s",
                             strerror(errno));
-    *ret_fd = fd;
+    return 0;
+}
+
+/* A socket file stays behind when its server is killed. Only one that nobody answers at goes. */
+static int remove_stale(const struct sockaddr_un *un, const char *place, struct vmcp_error *err)
+{
+    struct stat st;
+    if (lstat(un->sun_path, &st) < 0)
+        return 0; /* nothing there, or bind() says what is wrong */
+    if (!S_ISSOCK(st.st_mode))
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place,
+                            "something that is no socket lies there already");
+    auto_close int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot make a socket: %s",
+                            strerror(errno));
+    if (connect(probe, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno != ECONNREFUSED)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place,
+                            "another server answers there; stop it first");
+    if (unlink(un->sun_path) < 0)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "a stale socket cannot be removed: %s",
+                            strerror(errno));
+    return 0;
+}
+
+/* Nobody can connect before listen(), so nobody does before the mode is right. */
+static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
+                     struct vmcp_error *err)
+{
+    const char *path = place + strlen("unix:");
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct stat st;
+    if (!*path || strlen(path) >= sizeof(un.sun_path))
+        return vmcp_fail_at(err, VMCP_E_USAGE, place, "unix:PATH has a path of 1 to %zu bytes",
+                            sizeof(un.sun_path) - 1);
+    memcpy(un.sun_path, path, strlen(path));
+    int rc = remove_stale(&un, place, err);
+    if (rc < 0)
+        return rc;
+    ret->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (ret->fd < 0 || bind(ret->fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot listen here: %s", strerror(errno));
+    ret->path = strdup(path);
+    if (!ret->path || chmod(path, mode) < 0 || lstat(path, &st) < 0 || listen(ret->fd, BACKLOG) < 0)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot listen here: %s", strerror(errno));
+    ret->dev = st.st_dev;
+    ret->ino = st.st_ino;
+    return 0;
+}
+
+void http_listener_describe(struct http_listener *listener)
+{
+    struct sockaddr_storage s = {0};
+    socklen_t len = sizeof(s);
+    char host[INET6_ADDRSTRLEN] = "";
+    getsockname(listener->fd, (struct sockaddr *)&s, &len);
+    if (s.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&s;
+        listener->port = ntohs(in6->sin6_port);
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        snprintf(listener->text, sizeof(listener->text), "[%s]:%u", host, listener->port);
+    } else if (s.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&s;
+        listener->port = ntohs(in->sin_port);
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        snprintf(listener->text, sizeof(listener->text), "%s:%u", host, listener->port);
+    } else {
+        const struct sockaddr_un *un = (const struct sockaddr_un *)&s;
+        snprintf(listener->text, sizeof(listener->text), "unix:%s", un->sun_path);
+    }
+}
+
+int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,
+                       struct vmcp_error *err)
+{
+    auto_listener struct http_listener l = HTTP_LISTENER_NONE;
+    int rc = strncmp(place, "unix:", 5) == 0 ? open_unix(place, mode, &l, err)
+                                             : open_inet(place, &l, err);
+    if (rc < 0)
+        return rc;
+    http_listener_describe(&l);
+    *ret = l;
+    l = (struct http_listener)HTTP_LISTENER_NONE;
+    return 0;
+}
+
+void http_listener_close(struct http_listener *listener)
+{
+    struct stat st;
+    if (listener->fd >= 0)
+        close(listener->fd);
+    if (listener->path && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+        st.st_ino == listener->ino)
+        unlink(listener->path);
+    free(listener->path);
+    *listener = (struct http_listener)HTTP_LISTENER_NONE;
+}
+
+int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port, struct vmcp_error *err)
+{
+    struct http_listener l = HTTP_LISTENER_NONE;
+    int rc = open_inet(addr_port, &l, err);
+    if (rc < 0)
+        return rc;
+    http_listener_describe(&l);
+    *ret_fd = l.fd;
     if (ret_port)
-        *ret_port = port_of(fd);
+        *ret_port = l.port;
     return 0;
 }

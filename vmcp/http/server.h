@@ -30,9 +30,13 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/limits.h"
+#include "listen.h"
+
+struct http_trusted; /* forwarded.h */
 
 struct http_param {
     const char *key, *value; /* decoded; NUL-terminated and without a NUL inside */
@@ -50,7 +54,9 @@ struct http_request {
     const char *body;                        /* NULL if there was none */
     size_t body_len;
     struct sockaddr_storage peer; /* as accepted, or as given to http_server_add_connection() */
-    bool timed_out;               /* called again because reply->wait_until has come */
+    struct http_address
+        client;     /* whom limits count: the peer, or whom a trusted proxy speaks for */
+    bool timed_out; /* called again because reply->wait_until has come */
     char *memo; /* HTTP_MEMO_MAX bytes, zero at first: what a handler that waits wants to remember
                    for the next call */
     void *connection; /* struct MHD_Connection, for http_request_header() */
@@ -98,14 +104,32 @@ struct http_server_options {
                 int64_t micros);
     size_t body_max;  /* bytes of a request's body; 0: bodies are refused */
     unsigned threads; /* 0: one for each processor, at most 8 */
+
+    /* Limits. 0: the default of limits.h; HTTP_NO_LIMIT: none. */
+    int connections_max;  /* in all; fewer where the process may not have so many descriptors */
+    int connections_each; /* of one address; trusted proxies and Unix sockets are not counted */
+    int header_timeout;   /* seconds from accept, or the last answer, to the end of the headers */
+    int idle_timeout;     /* seconds without a byte */
+    int rate, rate_burst; /* requests a second of one address (IPv6: of one /64), and at once */
+    /* Whose X-Forwarded-For and Forwarded are believed; borrowed. NULL: nobody's. */
+    const struct http_trusted *trusted;
 };
 
-/* Start serving on `listen_fd` (see http_listen; taken over on success; -1: only connections that
- * http_server_add_connection() brings). */
+enum { HTTP_NO_LIMIT = -1 };
+
+/* Start serving on `listen_fd` (see http_listen; taken over on success; -1: places are added with
+ * http_server_listen(), or connections with http_server_add_connection()). Raises the soft limit of
+ * descriptors to the hard one. */
 VMCP_MUST_CHECK int http_server_start(const struct http_server_options *options, int listen_fd,
                                       struct http_server **ret, struct vmcp_error *err);
 
-/* Take over an accepted socket from elsewhere; `peer` is what handlers see as req->peer. */
+/* Listen at one more place (see listen.h; taken over on success). Up to HTTP_LISTENERS_MAX. Errors:
+ * VMCP_E_LIMIT, VMCP_E_NO_MEMORY. */
+VMCP_MUST_CHECK int http_server_listen(struct http_server *server, struct http_listener *listener,
+                                       struct vmcp_error *err);
+
+/* Take over an accepted socket from elsewhere; `peer` is what handlers see as req->peer. One `peer`
+ * has HTTP_CONNECTIONS_VM of them at most. */
 VMCP_MUST_CHECK int http_server_add_connection(struct http_server *server, int fd,
                                                const struct sockaddr *peer, socklen_t peer_len,
                                                struct vmcp_error *err);
@@ -113,11 +137,15 @@ VMCP_MUST_CHECK int http_server_add_connection(struct http_server *server, int f
 /* Call every waiting handler again. From any thread. */
 void http_server_wake(struct http_server *server);
 
-/* Stop accepting, let what is in flight finish within `grace_ms`, close, free. */
+/* How many connections are open. */
+unsigned http_server_connections(struct http_server *server);
+
+/* Stop accepting, let what is in flight finish within `grace_ms`, close, free. In flight is what
+ * the kernel has accepted, a request whose first line has come, and one that is being answered. */
 void http_server_stop(struct http_server *server, int grace_ms);
 
-/* A listening socket on "ADDR:PORT" ("[::1]:80", ":0"-style ports are chosen by the kernel), with
- * close-on-exec. *ret_port is the port in use (NULL: not wanted). */
+/* A listening socket on "ADDR:PORT" alone, see http_listener_open(). *ret_port is the port in use
+ * (NULL: not wanted). */
 VMCP_MUST_CHECK int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port,
                                 struct vmcp_error *err);
 

@@ -3,9 +3,29 @@
 #ifndef HTTP_SERVER_INTERNAL_H
 #define HTTP_SERVER_INTERNAL_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "acceptor.h"
+#include "connections.h"
+#include "rates.h"
 #include "server.h"
+#include "waiting.h"
+
+struct http_server {
+    struct http_server_options options; /* with the defaults filled in */
+    struct MHD_Daemon *daemon;
+    struct http_acceptor acceptor;
+    struct http_connections connections;
+    struct http_waiting waiting;
+    struct http_rates *rates; /* NULL: no limit */
+    atomic_bool stopping;
+};
 
 void http_reply_clear(struct http_reply *reply);
+
+/* Microseconds of the monotonic clock. */
+int64_t http_now_us(void);
 
 /* Split `target` (path and query as sent; changed in place) into the request's path and parameters.
  * Errors: VMCP_E_REQUEST_MALFORMED. */

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "forwarded.h"
+#include "lib/auto.h"
+
+static int64_t in_seconds(int64_t now_ms, int seconds)
+{
+    return seconds > 0 ? now_ms + 1000 * (int64_t)seconds : 0;
+}
+
+const char *http_request_header(const struct http_request *req, const char *name)
+{
+    return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
+}
+
+static const union MHD_ConnectionInfo *info_of(struct MHD_Connection *connection,
+                                               enum MHD_ConnectionInfoType what)
+{
+    return MHD_get_connection_info(connection, what);
+}
+
+void http_exchange_connected(struct http_server *server, struct MHD_Connection *connection,
+                             void **context)
+{
+    const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = info ? http_connections_started(&server->connections, info->connect_fd) : NULL;
+}
+
+static void clear(struct http_exchange *ex)
+{
+    http_reply_clear(&ex->reply);
+    vmcp_buf_clear(&ex->body);
+    if (ex->text != ex->room)
+        free(ex->text);
+    ex->text = NULL;
+}
+
+void http_exchange_disconnected(struct http_server *server, void **context)
+{
+    struct http_exchange *ex = *context;
+    if (!ex)
+        return;
+    http_connections_remove(&server->connections, &ex->connection);
+    clear(ex);
+    free(ex);
+    *context = NULL;
+}
+
+/* Room for the target that is decoded, for the one that stays as sent, and for the segments. */
+static bool take_target(struct http_exchange *ex, const char *uri)
+{
+    size_t size = strlen(uri) + 1;
+    ex->uri = uri;
+    ex->target_len = size - 1;
+    ex->text = 3 * size + 1 <= sizeof(ex->room) ? ex->room : malloc(3 * size + 1);
+    if (!ex->text)
+        return false;
+    memcpy(ex->text, uri, size);
+    memcpy(ex->text + size, uri, size);
+    ex->target = ex->text;
+    ex->req.target = ex->text + size;
+    ex->segments = ex->text + 2 * size;
+    return true;
+}
+
+/* Called with the request target as sent, before libmicrohttpd takes it apart. Where its memory
+ * ends while it reads the headers, it never tells of the request's end: the next one clears. */
+void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_exchange *ex = info ? info->socket_context : NULL;
+    if (!ex)
+        return NULL;
+    clear(ex);
+    ex->server = cls;
+    ex->req = (struct http_request){.connection = connection, .memo = ex->memo};
+    ex->body = (struct vmcp_buf)VMCP_BUF(ex->server->options.body_max);
+    ex->seen = ex->has_hidden_part = ex->dispatched = ex->answered = false;
+    ex->retry_after = 0;
+    ex->handler = NULL;
+    ex->waiter = (struct http_waiter){0};
+    memset(ex->memo, 0, sizeof(ex->memo));
+    ex->started_us = http_now_us();
+    memcpy(&ex->req.peer, &ex->connection.peer, sizeof(ex->req.peer));
+    if (!take_target(ex, uri))
+        return NULL;
+    atomic_store_explicit(&ex->connection.begun, true, memory_order_release);
+    return ex;
+}
+
+void http_exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls,
+                       enum MHD_RequestTerminationCode how)
+{
+    struct http_server *server = cls;
+    struct http_exchange *ex = *con_cls;
+    (void)connection;
+    (void)how;
+    if (!ex)
+        return;
+    int64_t now = http_now_us();
+    if (ex->answered && server->options.log)
+        server->options.log(server->options.app, &ex->req, &ex->reply, now - ex->started_us);
+    clear(ex);
+    *con_cls = NULL;
+    http_connection_wait(&ex->connection, now / 1000,
+                         in_seconds(now / 1000, server->options.header_timeout));
+}
+
+static void problem(struct http_exchange *ex, int status, enum vmcp_code code, const char *detail)
+{
+    const struct http_server_options *o = &ex->server->options;
+    if (o->problem)
+        o->problem(o->app, &ex->req, &ex->reply, status, code, detail);
+    else
+        http_reply_problem(&ex->reply, status, code, detail);
+}
+
+/* A body that is announced and can never be taken: answered at once, and not read. */
+static bool body_is_announced_too_large(const struct http_exchange *ex)
+{
+    const char *length = http_request_header(&ex->req, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length)
+        return strtoull(length, NULL, 10) > ex->body.max;
+    return ex->body.max == 0 && http_request_header(&ex->req, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
+/* What the glue refuses before anybody else sees the request. */
+static bool is_refused(struct http_exchange *ex)
+{
+    struct vmcp_error err = {0};
+    char text[16];
+    if (ex->has_hidden_part) {
+        problem(ex, 400, VMCP_E_REQUEST_MALFORMED, "a NUL byte in the request line");
+    } else if (!ex->req.path && http_request_split(&ex->req, ex->target, &err) < 0) {
+        problem(ex, 400, err.code, err.text);
+    } else if (ex->retry_after) {
+        snprintf(text, sizeof(text), "%d", ex->retry_after);
+        problem(ex, 429, VMCP_E_RATE, "too many requests from this address; try again later");
+        http_reply_header(&ex->reply, MHD_HTTP_HEADER_RETRY_AFTER, text); /* RFC 6585, 4 */
+    } else if (ex->body.failed || body_is_announced_too_large(ex)) {
+        problem(ex, 413, VMCP_E_LIMIT, "the body is over its limit");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Choose who answers: the glue itself, the guard, or a handler. */
+static void dispatch(struct http_exchange *ex)
+{
+    const struct http_server_options *o = &ex->server->options;
+    char allow[64];
+    ex->dispatched = true;
+    ex->req.body = ex->body.len ? ex->body.data : NULL;
+    ex->req.body_len = ex->body.len;
+    if (is_refused(ex) || (o->guard && o->guard(o->app, &ex->req, &ex->reply)))
+        return;
+    const struct http_route *route = http_route_find(o->routes, &ex->req, ex->segments,
+                                                     ex->target_len + 2, allow, sizeof(allow));
+    if (route) {
+        ex->handler = route->handler;
+    } else if (allow[0]) {
+        problem(ex, 405, VMCP_E_METHOD, "this path does not take this method");
+        http_reply_header(&ex->reply, "Allow", allow);
+    } else {
+        problem(ex, 404, VMCP_E_NOT_FOUND, "there is nothing at this path");
+    }
+}
+
+static struct MHD_Response *make_response(struct http_exchange *ex)
+{
+    struct http_reply *reply = &ex->reply;
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        reply->body_len, reply->body ? reply->body : (void *)(uintptr_t) "",
+        reply->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return NULL;
+    reply->body = NULL; /* the response's now */
+    if (reply->content_type)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
+    for (size_t i = 0; i < reply->header_count; i++)
+        MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+    if (atomic_load_explicit(&ex->server->stopping, memory_order_relaxed))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return response;
+}
+
+static enum MHD_Result send_reply(struct http_exchange *ex)
+{
+    const struct http_server_options *o = &ex->server->options;
+    if (ex->reply.status == 0)
+        problem(ex, 500, VMCP_E_INTERNAL, "the server did not answer this request");
+    if (o->decorate)
+        o->decorate(o->app, &ex->req, &ex->reply);
+    struct MHD_Response *response = make_response(ex);
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result queued =
+        MHD_queue_response(ex->req.connection, (unsigned)ex->reply.status, response);
+    MHD_destroy_response(response);
+    ex->answered = true;
+    return queued;
+}
+
+/* No deadline while the handler waits; from then on the client has to take its answer. */
+static void put_aside(struct http_exchange *ex, uint64_t mark)
+{
+    ex->waiter.connection = ex->req.connection;
+    ex->waiter.until = ex->reply.wait_until;
+    http_connection_work(&ex->connection, 0);
+    http_waiting_put(&ex->server->waiting, &ex->waiter, mark);
+}
+
+static void set_transfer_deadline(struct http_exchange *ex)
+{
+    http_connection_work(&ex->connection, in_seconds(http_now_ms(), HTTP_TRANSFER_TIMEOUT));
+}
+
+/* The whole request is here: answer it, or put it aside. */
+static enum MHD_Result answer(struct http_exchange *ex)
+{
+    struct http_server *server = ex->server;
+    if (!ex->dispatched)
+        dispatch(ex);
+    if (!ex->handler)
+        return send_reply(ex);
+    uint64_t mark = http_waiting_mark(&server->waiting);
+    int64_t until = ex->reply.wait_until;
+    http_reply_clear(&ex->reply);
+    ex->req.timed_out =
+        atomic_load(&server->stopping) || ex->waiter.gone || (until && http_now_ms() >= until);
+    ex->handler(server->options.app, &ex->req, &ex->reply);
+    if (!ex->reply.wait_until || ex->req.timed_out) {
+        if (until)
+            set_transfer_deadline(ex);
+        return send_reply(ex);
+    }
+    if (until) /* the first answer to "until when" counts */
+        ex->reply.wait_until = until;
+    put_aside(ex, mark);
+    return MHD_YES;
+}
+
+/* A raw NUL in the request line would hide the rest of the target from us: all of libmicrohttpd's
+ * strings end at it. But it leaves the line where it lies, and so the version stands farther behind
+ * the target than the target is long. */
+static bool has_hidden_part(const struct http_exchange *ex, const char *version)
+{
+    uintptr_t from = (uintptr_t)ex->uri, to = (uintptr_t)version;
+    return to > from + ex->target_len + 1 && to < from + HTTP_HEADER_MAX;
+}
+
+/* Whom the limits count: the peer, or whom a trusted proxy speaks for. */
+static void find_client(struct http_exchange *ex)
+{
+    const struct http_trusted *trusted = ex->server->options.trusted;
+    ex->req.client = ex->connection.address;
+    if (!trusted || !http_trusted_contains(trusted, &ex->req.client))
+        return;
+    auto_free char *x_forwarded_for = http_request_header_list(&ex->req, "X-Forwarded-For");
+    auto_free char *forwarded = http_request_header_list(&ex->req, "Forwarded");
+    ex->req.client =
+        http_forwarded_client(trusted, &ex->connection.address, x_forwarded_for, forwarded);
+}
+
+static void count_request(struct http_exchange *ex)
+{
+    if (!ex->server->rates || !ex->req.client.known)
+        return;
+    struct http_address group = http_address_group(&ex->req.client);
+    (void)http_rates_take(ex->server->rates, &group, 1000 * ex->started_us, &ex->retry_after);
+}
+
+/* The headers are here. */
+static enum MHD_Result take_headers(struct http_exchange *ex, const char *method,
+                                    const char *version)
+{
+    ex->seen = true;
+    ex->req.method = method;
+    ex->has_hidden_part = has_hidden_part(ex, version);
+    set_transfer_deadline(ex);
+    find_client(ex);
+    count_request(ex);
+    if (!body_is_announced_too_large(ex))
+        return MHD_YES;
+    dispatch(ex); /* 413 now, and the connection is closed without reading the body */
+    return send_reply(ex);
+}
+
+/* libmicrohttpd calls this with the headers, then for each piece of the body, then at its end. An
+ * answer that is queued on the first call closes the connection afterwards, so none is. */
+enum MHD_Result http_exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
+                                     const char *method, const char *version,
+                                     const char *upload_data, size_t *upload_data_size,
+                                     void **con_cls)
+{
+    struct http_exchange *ex = *con_cls;
+    (void)cls;
+    (void)connection;
+    (void)url;
+    if (!ex)
+        return MHD_NO; /* no memory for this one */
+    if (!ex->seen)
+        return take_headers(ex, method, version);
+    if (*upload_data_size > 0) {
+        vmcp_buf_add(&ex->body, upload_data, *upload_data_size);
+        *upload_data_size = 0;
+        return ex->body.failed ? MHD_NO : MHD_YES; /* chunked, and over the limit: cut off */
+    }
+    return answer(ex);
+}

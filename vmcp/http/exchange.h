@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exchange.h - a connection, and the request that it is in.
+ *
+ * One for each connection, used again for each of its requests: a request whose target is of usual
+ * length costs no allocation of ours. libmicrohttpd calls these, always on the connection's own
+ * thread.
+ */
+#ifndef HTTP_EXCHANGE_H
+#define HTTP_EXCHANGE_H
+
+#include <microhttpd.h>
+
+#include "connections.h"
+#include "server_internal.h"
+#include "waiting.h"
+
+enum { HTTP_EXCHANGE_ROOM = 768 }; /* three targets, of up to 255 bytes */
+
+struct http_exchange {
+    struct http_connection connection; /* first: the table frees through it */
+    struct http_server *server;
+    struct http_tls *tls; /* what its handshake was made with; NULL: plain */
+    struct http_request req;
+    struct http_reply reply;
+    char *text;     /* `room`, or malloc()ed for a longer target; the next three point into it */
+    char *target;   /* decoded in place; req points into it */
+    char *segments; /* what the route's {…} matched */
+    size_t target_len;
+    const char *uri; /* libmicrohttpd's own target: to compare with, not to read */
+    struct vmcp_buf body;
+    bool seen; /* the handler was called before: headers only */
+    bool has_hidden_part;
+    bool dispatched; /* `handler` is set, or the glue answered */
+    bool answered;
+    int retry_after; /* seconds; 0: the client keeps to its rate */
+    http_handler handler;
+    int64_t started_us;
+    struct http_waiter waiter;
+    char memo[HTTP_MEMO_MAX]; /* the handler's own, see server.h */
+    char room[HTTP_EXCHANGE_ROOM];
+};
+
+/* A connection has begun; one that is not in the table is refused by its first request. */
+void http_exchange_connected(struct http_server *server, struct MHD_Connection *connection,
+                             void **context);
+/* It ends: counts no more, and is freed. */
+void http_exchange_disconnected(struct http_server *server, void **context);
+
+/* MHD_OPTION_URI_LOG_CALLBACK, MHD_OPTION_NOTIFY_COMPLETED and the access handler; `cls` is the
+ * server. */
+void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection);
+void http_exchange_end(void *cls, struct MHD_Connection *connection, void **con_cls,
+                       enum MHD_RequestTerminationCode how);
+enum MHD_Result http_exchange_handle(void *cls, struct MHD_Connection *connection, const char *url,
+                                     const char *method, const char *version,
+                                     const char *upload_data, size_t *upload_data_size,
+                                     void **con_cls);
+
+#endif
