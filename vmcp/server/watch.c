@@ -27,20 +27,14 @@ void srv_watch_end(struct srv_watch *watch)
     *watch = (struct srv_watch)SRV_WATCH_OFF;
 }
 
-/* Watch `folder`, or only the name `only` in it (taken over). One folder that is watched for two
- * names is watched for all. */
+/* Watch `folder`, or only the name `only` in it (taken over). The kernel has one watch for a folder
+ * however often it is asked. */
 static int add(struct srv_watch *watch, const char *folder, char *only, struct vmcp_error *err)
 {
     auto_free char *name = only;
     int wd = inotify_add_watch(watch->fd, folder, CHANGES);
     if (wd < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be watched: %s", strerror(errno));
-    for (int i = 0; i < watch->count; i++)
-        if (watch->folders[i].wd == wd) {
-            free(watch->folders[i].only);
-            watch->folders[i].only = NULL;
-            return 0;
-        }
     if (watch->count == SRV_WATCH_FOLDERS)
         return vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d folders to watch",
                             SRV_WATCH_FOLDERS);
@@ -116,9 +110,10 @@ static bool counts(const struct srv_watch *watch, const struct inotify_event *ev
     if (event->mask & IN_IGNORED)
         return false; /* the kernel's own end of a watch; its cause came before */
     for (int i = 0; i < watch->count; i++)
-        if (watch->folders[i].wd == event->wd)
-            return !watch->folders[i].only ||
-                   (event->len && strcmp(event->name, watch->folders[i].only) == 0);
+        if (watch->folders[i].wd == event->wd &&
+            (!watch->folders[i].only ||
+             (event->len && strcmp(event->name, watch->folders[i].only) == 0)))
+            return true;
     return false;
 }
 

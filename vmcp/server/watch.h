@@ -14,7 +14,7 @@
 #include "lib/error.h"
 #include "settings.h"
 
-enum { SRV_WATCH_SETTLE_MS = 200, SRV_WATCH_SETTLE_MAX_MS = 2000, SRV_WATCH_FOLDERS = 16 };
+enum { SRV_WATCH_SETTLE_MS = 200, SRV_WATCH_SETTLE_MAX_MS = 2000, SRV_WATCH_FOLDERS = 80 };
 
 struct srv_watch {
     int fd; /* to poll for reading; -1: not watching */
