@@ -96,9 +96,11 @@ def test_fetch(vmcpd, vmcp, keys):
                    domain="127.0.0.1")
     trust = ("--trust", keys["ed25519"].pub)
     done = vmcp("fetch", f"{server.url}/web", *trust)
-    assert done.json == MACHINE and done.err.endswith("the answer is the machine web\n")
+    assert done.json == MACHINE and "note: the answer is the machine web\n" in done.err
     done = vmcp("fetch", server.url, "--machine", "db", *trust)
-    assert done.json["name"] == "d" and done.err == ""
+    assert done.json["name"] == "d" and done.err.startswith("note: not checked: serial (")
+    done = vmcp("fetch", f"{server.url}?vm=web", "--min-serial", "7", "--machine", "web", *trust)
+    assert done.json == MACHINE and done.err == ""
     assert vmcp("fetch", f"{server.url}?vm=db", *trust).json["name"] == "d"
     assert vmcp("fetch", f"http://127.0.0.1:{server.port}", "--machine", "web",
                 *trust).json == MACHINE  # an empty path is /vmcp

@@ -146,7 +146,8 @@ def test_theirs_verified_by_us(vmcp, keys, alg):
                        protected=json.dumps({"alg": alg, "typ": "vmcp+jwt",
                                              "kid": keys[KEY_OF[alg]].thumbprint}))
     for text in (by_hand, by_jwt, made.serialize(compact=True)):
-        done = vmcp("verify", "--trust", pub, *EXPECT, "--complete", stdin=text.encode())
+        done = vmcp("verify", "--trust", pub, *EXPECT, "--min-serial", "7", "--complete",
+                    stdin=text.encode())
         assert done.json == MACHINE and done.err == ""
         broken = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
         done = vmcp("verify", "--trust", pub, *EXPECT, "--json", stdin=broken.encode(), code=1)
@@ -415,8 +416,8 @@ def test_where_the_answer_comes_from(vmcp, sign, keys, scratch):
     for content in (text, text + "\n"):  # as `vmcp sign` and an editor end it
         path.write_text(content)
         for source in ([path], ["-"], []):
-            done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--complete", *source,
-                        stdin=content.encode())
+            done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7",
+                        "--complete", *source, stdin=content.encode())
             assert done.json == MACHINE and done.err == ""
     path.write_text(text + "\n\n")
     vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, path, code=1)
@@ -437,11 +438,16 @@ def test_what_was_not_expected_is_said(vmcp, sign, keys):
     text, trust = sign().encode(), ("--trust", keys["ed25519"].pub)
     done = vmcp("verify", *trust, "--salt", "Salt-1", stdin=text)
     assert done.json == MACHINE
-    assert "not checked: domain, machine, host id" in done.err
+    assert "not checked: domain, machine, host id, serial (" in done.err
     done = vmcp("verify", *trust, "--salt", "Salt-1", "--domain", DOMAIN, stdin=text)
-    assert "not checked: machine, host id" in done.err
+    assert "not checked: machine, host id, serial (" in done.err
+    done = vmcp("verify", *trust, *EXPECT, stdin=text)
+    assert "not checked: serial (" in done.err
+    done = vmcp("verify", *trust, *EXPECT, "--min-serial", "7", stdin=text)
+    assert done.err == ""
     told = vmcp("explain", *trust, "--salt", "Salt-1", "--json", stdin=text).json
-    assert {c["check"]: c["code"] for c in told["checks"]}["iss"] == "not-checked"
+    assert [c["check"] for c in told["checks"] if c["code"] == "not-checked"] == [
+        "iss", "sub", "aud", "serial"]
 
 
 @pytest.mark.parametrize("options, code", [
@@ -533,7 +539,8 @@ def test_skew(vmcp, keys):
 
 
 def test_explain(vmcp, sign, keys):
-    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, stdin=sign().encode())
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7",
+                stdin=sign().encode())
     lines = done.out.splitlines()
     assert all(line.startswith("ok ") for line in lines) and len(lines) == 11
     done = vmcp("explain", "--trust", keys["ed25519"].pub, "--domain", DOMAIN, "--salt", "Salt-2",

@@ -160,6 +160,12 @@ static void what_was_not_expected(void **state)
     assert_good("", vmcp_answer_verify(token, strlen(token), &e, &b, &err), err);
     assert_int_equal(b.unchecked,
                      VMCP_UNCHECKED_MACHINE | VMCP_UNCHECKED_DOMAIN | VMCP_UNCHECKED_HOSTID);
+    vmcp_answer_clear(&b);
+    e.domain = DOMAIN;
+    e.min_serial = 0; /* any serial will do: that is no check */
+    assert_good("", vmcp_answer_verify(token, strlen(token), &e, &b, &err), err);
+    assert_int_equal(b.unchecked,
+                     VMCP_UNCHECKED_MACHINE | VMCP_UNCHECKED_HOSTID | VMCP_UNCHECKED_SERIAL);
     e.salt = NULL;
     assert_code("no salt", verify(token, &e, &err), err, VMCP_E_USAGE);
 }

@@ -71,7 +71,7 @@ struct vmcp_expect {
     const char *hostid;             /* version 2 only */
     const char *salt;               /* never NULL */
     const char *name;               /* version 1 only: what `name` must be */
-    int64_t min_serial;             /* version 2 only */
+    int64_t min_serial;             /* version 2 only; 0: no floor */
     int64_t now;                    /* seconds since 1970, read after the answer's last byte */
     int skew;                       /* seconds, 0..VMCP_SKEW_MAX */
     bool complete;

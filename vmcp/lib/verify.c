@@ -25,13 +25,16 @@ static int check_expectation(const struct vmcp_expect *e, struct vmcp_error *err
     return 0;
 }
 
+static const char not_checked[] = "not checked: nothing was expected";
+
 static unsigned left_open(const struct vmcp_expect *e)
 {
     if (e->format == VMCP_FORMAT_V1)
         return VMCP_UNCHECKED_DOMAIN | VMCP_UNCHECKED_MACHINE | VMCP_UNCHECKED_HOSTID |
                VMCP_UNCHECKED_TIME | VMCP_UNCHECKED_SERIAL | (e->name ? 0u : VMCP_UNCHECKED_NAME);
     return (e->domain ? 0u : VMCP_UNCHECKED_DOMAIN) | (e->machine ? 0u : VMCP_UNCHECKED_MACHINE) |
-           (e->hostid ? 0u : VMCP_UNCHECKED_HOSTID);
+           (e->hostid ? 0u : VMCP_UNCHECKED_HOSTID) |
+           (e->min_serial > 0 ? 0u : VMCP_UNCHECKED_SERIAL);
 }
 
 /* Pass a check's outcome on, told to whoever listens. */
@@ -87,8 +90,7 @@ static int check_strings(const json_t *p, const struct vmcp_expect *e, struct vm
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         int rc = check_claim(p, rows[i].claim, rows[i].want, rows[i].code, rows[i].mismatch, err);
-        if (told(e, rows[i].claim,
-                 rows[i].want ? rows[i].want : "not checked: nothing was expected", rc, err) < 0)
+        if (told(e, rows[i].claim, rows[i].want ? rows[i].want : not_checked, rc, err) < 0)
             return rc;
     }
     return told(e, "jti", "", check_claim(p, "jti", NULL, VMCP_E_CLAIMS, "", err), err);
@@ -209,7 +211,10 @@ static int check_claims_of(const json_t *p, const struct vmcp_expect *e, struct 
     rc = check_time(p, e, a, err);
     if (told(e, "time", with, rc, err) < 0)
         return rc;
-    snprintf(with, sizeof(with), "not under %lld", (long long)e->min_serial);
+    if (e->min_serial > 0)
+        snprintf(with, sizeof(with), "not under %lld", (long long)e->min_serial);
+    else
+        snprintf(with, sizeof(with), "%s", not_checked);
     rc = check_serial(p, e, a, err);
     if (told(e, "serial", with, rc, err) < 0)
         return rc;
@@ -262,8 +267,10 @@ static int check_v1_signature(const struct vmcp_trust *trust, const struct vmcp_
         }
     }
     if (!tried)
-        return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
-                         "version 1 is signed with RSA, and no RSA key is trusted");
+        return vmcp_fail(
+            err, VMCP_E_KEY_UNTRUSTED,
+            "version 1 is signed with RSA, and no RSA key is trusted; retired ones, and "
+            "thumbprints without their key, do not count");
     return vmcp_fail(err, VMCP_E_SIGNATURE,
                      "the signature does not fit: the answer was changed, or is not to our salt, "
                      "or another key signed it");
@@ -308,7 +315,7 @@ static int verify_v1(const char *text, size_t len, const struct vmcp_expect *e,
     a->count = 1;
     rc = check_claim(a->params, "name", e->name, VMCP_E_MACHINE_MISMATCH,
                      "the answer's `name` is not the machine that was asked for", err);
-    return told(e, "name", e->name ? e->name : "not checked: nothing was expected", rc, err);
+    return told(e, "name", e->name ? e->name : not_checked, rc, err);
 }
 
 int vmcp_answer_verify(const char *text, size_t len, const struct vmcp_expect *expect,
