@@ -19,6 +19,14 @@
 
 #define VMCP_MUST_CHECK __attribute__((warn_unused_result))
 
+/* The size of an array that a function fills, `uint8_t ret[VMCP_AT_LEAST(32)]`; C++ has no way to
+ * say that it is a least size. */
+#ifdef __cplusplus
+#define VMCP_AT_LEAST(size) size
+#else
+#define VMCP_AT_LEAST(size) static size
+#endif
+
 /* Exit codes of `vmcp`, `vmcp-launch` and `vmcpd --check`. */
 enum vmcp_exit {
     VMCP_EXIT_DONE = 0,

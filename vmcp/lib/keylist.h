@@ -38,7 +38,8 @@ VMCP_MUST_CHECK int vmcp_keylist_add(struct vmcp_keylist *list, const char *doma
 /* The list's text, a new string, free(), and its signature by `root`, an RSA private key that is
  * not listed. */
 VMCP_MUST_CHECK int vmcp_keylist_sign(const struct vmcp_keylist *list, const struct vmcp_key *root,
-                                      char **ret_text, uint8_t ret_sig[static VMCP_SIGNATURE_MAX],
+                                      char **ret_text,
+                                      uint8_t ret_sig[VMCP_AT_LEAST(VMCP_SIGNATURE_MAX)],
                                       size_t *ret_sig_len, struct vmcp_error *err);
 
 /* Check the signature first, then read. *ret is filled on success only. Errors: VMCP_E_SIGNATURE,

@@ -26,13 +26,16 @@ VMCP_MUST_CHECK int vmcp_domain_check(const char *s, size_t len, struct vmcp_err
 
 /* A fresh salt of VMCP_SALT_LEN characters of A-Z a-z 0-9 -, uniform, from the kernel's
  * generator. Used for one question and forgotten; also a local id, made once and kept. */
-VMCP_MUST_CHECK int vmcp_salt_make(char ret[static VMCP_SALT_LEN + 1], struct vmcp_error *err);
+VMCP_MUST_CHECK int vmcp_salt_make(char ret[VMCP_AT_LEAST(VMCP_SALT_LEN + 1)],
+                                   struct vmcp_error *err);
 
 /* The host id of a client for a domain: hex SHA-256 of `local_id|domain`. */
 VMCP_MUST_CHECK int vmcp_hostid_make(const char *local_id, const char *domain,
-                                     char ret[static VMCP_HOSTID_LEN + 1], struct vmcp_error *err);
+                                     char ret[VMCP_AT_LEAST(VMCP_HOSTID_LEN + 1)],
+                                     struct vmcp_error *err);
 
 /* A random UUID, version 4 (RFC 9562, section 5.4), in lower case. */
-VMCP_MUST_CHECK int vmcp_uuid_make(char ret[static VMCP_JTI_LEN + 1], struct vmcp_error *err);
+VMCP_MUST_CHECK int vmcp_uuid_make(char ret[VMCP_AT_LEAST(VMCP_JTI_LEN + 1)],
+                                   struct vmcp_error *err);
 
 #endif

@@ -45,6 +45,7 @@ VMCP_MUST_CHECK int vmcp_respond(const struct vmcp_responder *responder,
                                  const struct vmcp_subject *subject,
                                  const struct vmcp_question *question, const struct vmcp_key *key,
                                  const struct vmcp_alg *alg, int64_t now, char **ret_answer,
-                                 char ret_jti[static VMCP_JTI_LEN + 1], struct vmcp_error *err);
+                                 char ret_jti[VMCP_AT_LEAST(VMCP_JTI_LEN + 1)],
+                                 struct vmcp_error *err);
 
 #endif

@@ -31,8 +31,8 @@ bool vmcp_alg_fits(const struct vmcp_alg *alg, const struct vmcp_key *key);
 /* Sign `len` bytes. Errors: VMCP_E_KEY_PUBLIC_ONLY, VMCP_E_KEY_MISMATCH, VMCP_E_CRYPTO. */
 VMCP_MUST_CHECK int vmcp_sign(const struct vmcp_key *key, const struct vmcp_alg *alg,
                               const void *data, size_t len,
-                              uint8_t ret_sig[static VMCP_SIGNATURE_MAX], size_t *ret_sig_len,
-                              struct vmcp_error *err);
+                              uint8_t ret_sig[VMCP_AT_LEAST(VMCP_SIGNATURE_MAX)],
+                              size_t *ret_sig_len, struct vmcp_error *err);
 
 /* 0 if the signature is good. Errors: VMCP_E_SIGNATURE, VMCP_E_KEY_MISMATCH, VMCP_E_CRYPTO. */
 VMCP_MUST_CHECK int vmcp_sign_check(const struct vmcp_key *key, const struct vmcp_alg *alg,
