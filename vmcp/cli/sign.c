@@ -13,6 +13,7 @@
 #include "lib/file.h"
 #include "lib/key.h"
 #include "lib/keyname.h"
+#include "lib/keyring.h"
 #include "lib/macro.h"
 #include "lib/name.h"
 #include "lib/question.h"
@@ -91,33 +92,34 @@ static int read_question(const struct args *a, struct vmcp_question *q, struct v
     return 0;
 }
 
-/* Version 1: the first RSA key. Version 2: the order is Ed25519, P-256, RSA; with --alg, the first
- * that it fits. */
-static int choose_key(const struct args *a, enum vmcp_format format, const struct vmcp_alg *alg,
-                      struct vmcp_key **ret, struct vmcp_error *err)
+/* The keys that may sign: all of them, or with --alg those that it fits. */
+static int load_keys(const struct args *a, const struct vmcp_alg *alg, struct vmcp_keyring *ring,
+                     struct vmcp_error *err)
 {
     auto_passphrase struct vmcp_passphrase pass = {0};
-    auto_key struct vmcp_key *best = NULL;
     int rc = vmcp_passphrase_init(&pass, a->passphrase, true, err);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < a->keys.count; i++) {
+    for (size_t i = 0; rc == 0 && i < a->keys.count; i++) {
         auto_key struct vmcp_key *key = NULL;
         rc = vmcp_key_open(a->keys.items[i], &pass, &key, err);
-        if (rc < 0)
-            return rc;
-        bool fits = format == VMCP_FORMAT_V1 ? vmcp_key_type(key) == VMCP_KEY_RSA
-                                             : !alg || vmcp_alg_fits(alg, key);
-        if (fits && (!best || vmcp_key_type(key) < vmcp_key_type(best))) {
-            vmcp_key_unref(best);
-            best = steal(&key);
-        }
+        if (rc == 0 && (!alg || vmcp_alg_fits(alg, key)))
+            rc = vmcp_keyring_add(ring, key, VMCP_KEY_ACTIVE, a->keys.items[i], err);
     }
-    if (!best && format == VMCP_FORMAT_V1)
+    return rc;
+}
+
+/* As vmcpd would choose; borrowed from the ring. */
+static int choose_key(const struct args *a, enum vmcp_format format, const struct vmcp_alg *alg,
+                      struct vmcp_keyring *ring, const struct vmcp_key **ret,
+                      struct vmcp_error *err)
+{
+    int rc = load_keys(a, alg, ring, err);
+    if (rc < 0)
+        return rc;
+    *ret = vmcp_keyring_signing_key(ring, format == VMCP_FORMAT_V1);
+    if (!*ret && format == VMCP_FORMAT_V1)
         return vmcp_fail(err, VMCP_E_NO_RSA_KEY, "version 1 is signed with RSA; give an RSA key");
-    if (!best)
+    if (!*ret)
         return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "no key given fits the algorithm %s", a->alg);
-    *ret = steal(&best);
     return 0;
 }
 
@@ -158,7 +160,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
 {
     struct vmcp_question q = {.format = VMCP_FORMAT_V2};
     const struct vmcp_alg *alg = NULL;
-    auto_key struct vmcp_key *key = NULL;
+    auto_keyring struct vmcp_keyring ring = {0};
+    const struct vmcp_key *key = NULL;
     auto_config struct vmcp_config config = {0};
     auto_secret_buf struct vmcp_buf secret = VMCP_BUF(VMCP_SECRET_MAX);
     char jti[VMCP_JTI_LEN + 1];
@@ -168,7 +171,7 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
     if (rc == 0)
         rc = find_alg(a, q.format, &alg, err);
     if (rc == 0)
-        rc = choose_key(a, q.format, alg, &key, err);
+        rc = choose_key(a, q.format, alg, &ring, &key, err);
     if (rc == 0)
         rc = load_config(a, path, &config, err);
     if (rc == 0 && (config.macros & VMCP_MACRO_HMAC) && !a->domain)

@@ -81,8 +81,8 @@ enum vmcp_exit {
     X(NOT_FOUND, "not-found", 404, 4, "there is nothing at this path")                             \
     X(MACHINE_UNKNOWN, "machine-unknown", 404, 4, "there is no machine of that name")              \
     X(METHOD, "method-not-allowed", 405, 4, "the path does not take this method")                  \
-    X(NO_RSA_KEY, "no-rsa-key", 406, 4, "version 1 needs an active RSA key")                       \
-    X(VERSION_2_ONLY, "version-2-only", 406, 4, "version 1 cannot carry this machine")             \
+    X(NO_RSA_KEY, "no-rsa-key", 406, 3, "version 1 needs an active RSA key")                       \
+    X(VERSION_2_ONLY, "version-2-only", 406, 3, "version 1 cannot carry this machine")             \
     X(FORBIDDEN, "forbidden", 403, 4, "the request comes from where it may not")                   \
     X(OVERLOADED, "overloaded", 503, 4, "the server has no room for this request now")             \
     X(RATE, "rate-limited", 429, 4, "this address asks more often than the server allows")         \
