@@ -10,6 +10,7 @@
 
 struct args {
     int64_t min_published, retire_after;
+    const char *passphrase;
     bool now, dry_run, json;
 };
 
@@ -23,6 +24,7 @@ static const struct vmcp_option options[] = {
     {"retire-after", "TIME", VMCP_OPT_TIME, AT(retire_after), 0, VMCP_ROTATION_TIME_MAX,
      "how long a retired key stays in retired/ (48h); then it is removed"},
     {"dry-run", NULL, VMCP_OPT_FLAG, AT(dry_run), 0, 0, "say what would be done; change nothing"},
+    CMD_PASSPHRASE(AT(passphrase)),
     {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print a JSON object"},
     {0},
 };
@@ -39,6 +41,7 @@ static const struct vmcp_command command = {
         "keys of its type are retired, and a new next key of the same kind is made. Where next/\n"
         "is empty only that is done. A run that was interrupted, by kill or a power cut, is\n"
         "finished by the next one. Afterwards tell the server: systemctl reload vmcpd.\n"
+        "New keys are encrypted where --passphrase is given, or where the old ones are.\n"
         "Rotation is hygiene, not recovery: who could read the folder has the next key too.\n",
     .example = "  mkdir -p keys/active && vmcp keygen --alg ed25519 --out keys/active/1.key\n"
                "  vmcp rotate keys\n",
@@ -95,6 +98,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     struct args a = {.min_published = VMCP_MIN_PUBLISHED, .retire_after = VMCP_RETIRE_AFTER};
     struct vmcp_list operands = {0};
     struct vmcp_rotation done = {0};
+    auto_passphrase struct vmcp_passphrase pass = {0};
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
@@ -102,8 +106,11 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     const struct vmcp_rotation_options o = {.now = time(NULL),
                                             .min_published = a.now ? 0 : a.min_published,
                                             .retire_after = a.retire_after,
-                                            .dry_run = a.dry_run};
-    rc = vmcp_rotation_run(operands.items[0], &o, &done, err);
+                                            .dry_run = a.dry_run,
+                                            .pass = &pass};
+    rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    if (rc == 0)
+        rc = vmcp_rotation_run(operands.items[0], &o, &done, err);
     if (rc < 0)
         return rc;
     json_auto_t *report = a.json ? describe(&done, &a) : NULL;

@@ -141,21 +141,30 @@ static int open_uri(const char *name, enum vmcp_key_half half, struct vmcp_ask *
     return rc < 0 ? rc : open_file(path, half, ask, ret, err);
 }
 
+/* What a passphrase is asked as: goes to the terminal. */
+static int ask_what(const char *kind, const char *shown, char **ret, struct vmcp_error *err)
+{
+    if (asprintf(ret, "the %s of %s", kind, shown) < 0) {
+        *ret = NULL;
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a name");
+    }
+    vmcp_text_clean(*ret);
+    return 0;
+}
+
 static int open_name(const char *name, enum vmcp_key_half half, struct vmcp_passphrase *pass,
                      struct vmcp_key **ret, struct vmcp_error *err)
 {
-    auto_free char *shown = vmcp_key_name_show(name), *what = NULL;
-    const char *kind = has_scheme(name, "pkcs11") ? "PIN" : "passphrase";
-    if (!shown || asprintf(&what, "the %s of %s", kind, shown) < 0) {
-        what = NULL;
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a name");
-    }
-    vmcp_text_clean(what); /* goes to the terminal */
-    struct vmcp_ask ask = {.pass = pass, .what = what};
     if (!*name || strlen(name) > VMCP_KEY_NAME_MAX)
         return vmcp_fail(err, VMCP_E_USAGE, "a key's name has 1 to %d characters",
                          VMCP_KEY_NAME_MAX);
-    int rc = scheme_length(name) ? open_uri(name, half, &ask, ret, err)
+    auto_free char *shown = vmcp_key_name_show(name), *what = NULL;
+    if (!shown)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a name");
+    int rc = ask_what(has_scheme(name, "pkcs11") ? "PIN" : "passphrase", shown, &what, err);
+    struct vmcp_ask ask = {.pass = pass, .what = what};
+    if (rc == 0)
+        rc = scheme_length(name) ? open_uri(name, half, &ask, ret, err)
                                  : open_file(name, half, &ask, ret, err);
     return rc < 0 ? vmcp_error_locate(err, shown) : 0;
 }
@@ -172,20 +181,34 @@ int vmcp_key_open_any(const char *name, struct vmcp_passphrase *pass, struct vmc
     return open_name(name, VMCP_KEY_ANY, pass, ret, err);
 }
 
-static int load(const char *path, enum vmcp_key_half half, struct vmcp_key **ret,
-                struct vmcp_error *err)
+int vmcp_key_open_file(const char *path, enum vmcp_key_half half, struct vmcp_passphrase *pass,
+                       struct vmcp_key **ret, struct vmcp_error *err)
 {
-    struct vmcp_ask none = {.what = ""};
-    int rc = open_file(path, half, &none, ret, err);
+    auto_free char *what = NULL;
+    int rc = ask_what("passphrase", path, &what, err);
+    struct vmcp_ask ask = {.pass = pass, .what = what};
+    if (rc == 0)
+        rc = open_file(path, half, &ask, ret, err);
     return rc < 0 ? vmcp_error_locate(err, path) : 0;
 }
 
 int vmcp_key_load_private(const char *path, struct vmcp_key **ret, struct vmcp_error *err)
 {
-    return load(path, VMCP_KEY_PRIVATE, ret, err);
+    return vmcp_key_open_file(path, VMCP_KEY_PRIVATE, NULL, ret, err);
 }
 
 int vmcp_key_load_any(const char *path, struct vmcp_key **ret, struct vmcp_error *err)
 {
-    return load(path, VMCP_KEY_ANY, ret, err);
+    return vmcp_key_open_file(path, VMCP_KEY_ANY, NULL, ret, err);
+}
+
+int vmcp_key_name_path(const char *name, char **ret_path, struct vmcp_error *err)
+{
+    if (has_scheme(name, "file"))
+        return file_path(name, ret_path, err);
+    *ret_path = NULL;
+    if (scheme_length(name) || strcmp(name, "-") == 0)
+        return 0;
+    *ret_path = strdup(name);
+    return *ret_path ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
 }

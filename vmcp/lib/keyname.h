@@ -43,6 +43,15 @@ VMCP_MUST_CHECK int vmcp_key_open(const char *name, struct vmcp_passphrase *pass
 VMCP_MUST_CHECK int vmcp_key_open_any(const char *name, struct vmcp_passphrase *pass,
                                       struct vmcp_key **ret, struct vmcp_error *err);
 
+/* The same for a path, whatever it looks like. */
+VMCP_MUST_CHECK int vmcp_key_open_file(const char *path, enum vmcp_key_half half,
+                                       struct vmcp_passphrase *pass, struct vmcp_key **ret,
+                                       struct vmcp_error *err);
+
+/* The path of a key that is a file: *ret_path is a new string, free(); NULL where the key is none.
+ * Errors: VMCP_E_USAGE. */
+VMCP_MUST_CHECK int vmcp_key_name_path(const char *name, char **ret_path, struct vmcp_error *err);
+
 /* A name as it may be shown: a URI without its query and without a PIN. New string, free(); NULL
  * without memory. */
 char *vmcp_key_name_show(const char *name);

@@ -14,6 +14,7 @@
 #include "auto.h"
 #include "file.h"
 #include "jwk.h"
+#include "keyname.h"
 #include "sign.h"
 
 const char *vmcp_key_state_name(enum vmcp_key_state state)
@@ -28,7 +29,9 @@ static int check_pair(const struct vmcp_key *key, struct vmcp_error *err)
     static const char text[] = "vmcp";
     uint8_t sig[VMCP_SIGNATURE_MAX];
     size_t len = 0;
-    const struct vmcp_alg *alg = vmcp_alg_default(key);
+    /* PKCS#1 is what version 1 needs; not every token can do PSS as well. */
+    const struct vmcp_alg *alg =
+        vmcp_key_type(key) == VMCP_KEY_RSA ? vmcp_alg_find("RS512") : vmcp_alg_default(key);
     int rc = vmcp_sign(key, alg, text, sizeof(text), sig, &len, err);
     if (rc == 0 && vmcp_sign_check(key, alg, text, sizeof(text), sig, len, err) < 0)
         rc = vmcp_fail(err, VMCP_E_KEY, "the private half does not fit the public one");
@@ -72,15 +75,14 @@ static int is_key_file(const struct dirent *entry)
 }
 
 static int load_file(struct vmcp_keyring *ring, const char *path, enum vmcp_key_state state,
-                     const char *passphrase, struct vmcp_error *err)
+                     struct vmcp_passphrase *pass, struct vmcp_error *err)
 {
     auto_key struct vmcp_key *key = NULL;
     struct stat st;
-    (void)passphrase;
     if (stat(path, &st) < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be opened: %s", strerror(errno));
-    int rc = state == VMCP_KEY_RETIRED ? vmcp_key_load_any(path, &key, err)
-                                       : vmcp_key_load_private(path, &key, err);
+    enum vmcp_key_half half = state == VMCP_KEY_RETIRED ? VMCP_KEY_ANY : VMCP_KEY_PRIVATE;
+    int rc = vmcp_key_open_file(path, half, pass, &key, err);
     if (rc == 0)
         rc = vmcp_keyring_add(ring, key, state, path, err);
     for (size_t i = 0; rc == 0 && i < ring->count; i++)
@@ -90,7 +92,7 @@ static int load_file(struct vmcp_keyring *ring, const char *path, enum vmcp_key_
 }
 
 static int load_state(struct vmcp_keyring *ring, const char *dir, enum vmcp_key_state state,
-                      const char *passphrase, struct vmcp_error *err)
+                      struct vmcp_passphrase *pass, struct vmcp_error *err)
 {
     auto_free char *folder = NULL;
     struct dirent **entries = NULL;
@@ -110,20 +112,20 @@ static int load_state(struct vmcp_keyring *ring, const char *dir, enum vmcp_key_
         if (rc == 0)
             rc = vmcp_file_path(folder, entries[i]->d_name, &path, err);
         if (rc == 0)
-            rc = load_file(ring, path, state, passphrase, err);
+            rc = load_file(ring, path, state, pass, err);
         free(entries[i]);
     }
     free(entries);
     return rc;
 }
 
-int vmcp_keyring_load(struct vmcp_keyring *ring, const char *dir, const char *passphrase,
+int vmcp_keyring_load(struct vmcp_keyring *ring, const char *dir, struct vmcp_passphrase *pass,
                       bool locked, struct vmcp_error *err)
 {
     auto_close int lock = -1;
     int rc = locked ? 0 : vmcp_keyring_lock(dir, VMCP_LOCK_SHARED, &lock, err);
     for (int state = 0; rc == 0 && state < VMCP_KEY_STATES; state++)
-        rc = load_state(ring, dir, (enum vmcp_key_state)state, passphrase, err);
+        rc = load_state(ring, dir, (enum vmcp_key_state)state, pass, err);
     return rc;
 }
 

@@ -20,6 +20,7 @@
 #include "error.h"
 #include "key.h"
 #include "limits.h"
+#include "passphrase.h"
 
 enum vmcp_key_state { VMCP_KEY_ACTIVE, VMCP_KEY_NEXT, VMCP_KEY_RETIRED };
 enum { VMCP_KEY_STATES = VMCP_KEY_RETIRED + 1 };
@@ -51,12 +52,12 @@ VMCP_MUST_CHECK int vmcp_keyring_add(struct vmcp_keyring *ring, struct vmcp_key 
                                      struct vmcp_error *err);
 
 /* Add what lies in the keys folder `dir`, file by file in the order of their names. A folder
- * without next/ or retired/ is fine. `passphrase` is where the passphrase of encrypted keys comes
- * from (passphrase.h), or NULL. The folder is locked
- * (shared) meanwhile, unless `locked` says that the caller has done so.
+ * without next/ or retired/ is fine. `pass` is that of encrypted keys, or NULL. The folder is
+ * locked (shared) meanwhile, unless `locked` says that the caller has done so.
  * Errors: VMCP_E_FILE, VMCP_E_KEY…, VMCP_E_LIMIT; the ring may hold some keys then. */
 VMCP_MUST_CHECK int vmcp_keyring_load(struct vmcp_keyring *ring, const char *dir,
-                                      const char *passphrase, bool locked, struct vmcp_error *err);
+                                      struct vmcp_passphrase *pass, bool locked,
+                                      struct vmcp_error *err);
 
 /* Lock a folder until *ret_fd is closed: shared for reading keys, exclusive for moving them; both
  * wait. VMCP_LOCK_TRY is exclusive too, and VMCP_E_STATE_BUSY where another holds it: rotations

@@ -131,6 +131,15 @@ static const char *kind_of(const struct vmcp_key *key)
     return bits <= 2048 ? "rsa-2048" : bits <= 3072 ? "rsa-3072" : "rsa-4096";
 }
 
+static int private_pem(struct vmcp_passphrase *pass, const struct vmcp_key *key, char **ret,
+                       size_t *ret_len, struct vmcp_error *err)
+{
+    if (!pass || !(pass->source || pass->have))
+        return vmcp_key_private_pem(key, ret, ret_len, err);
+    int rc = vmcp_passphrase_get_new(pass, "a passphrase for the new key", err);
+    return rc < 0 ? rc : vmcp_key_encrypted_pem(key, pass->text, pass->len, ret, ret_len, err);
+}
+
 /* Write `key` as the hidden file next/.new-NAME, owned by whoever owns the folder: the server's
  * user has to read what root makes here. */
 static int write_new(const struct plan *p, const struct vmcp_key *key, const char *hidden,
@@ -149,7 +158,7 @@ static int write_new(const struct plan *p, const struct vmcp_key *key, const cha
     if (rc == 0)
         rc = vmcp_file_create(pub_path, 0644, public, strlen(public), err);
     if (rc == 0)
-        rc = vmcp_key_private_pem(key, &private, &len, err);
+        rc = private_pem(p->options->pass, key, &private, &len, err);
     if (rc == 0)
         rc = vmcp_file_create(path, 0600, private, len, err);
     if (private)
@@ -246,7 +255,7 @@ static int make_folders(const struct plan *p, struct vmcp_error *err)
 
 static int rotate(struct plan *p, struct vmcp_error *err)
 {
-    int rc = vmcp_keyring_load(&p->ring, p->dir, p->options->passphrase, false, err);
+    int rc = vmcp_keyring_load(&p->ring, p->dir, p->options->pass, false, err);
     if (rc == 0 && !has(&p->ring, VMCP_KEY_ACTIVE, -1) && !has(&p->ring, VMCP_KEY_NEXT, -1))
         rc = vmcp_fail_at(err, VMCP_E_KEY, p->dir,
                           "there is no key to rotate; make the first with: vmcp keygen --alg "

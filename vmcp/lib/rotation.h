@@ -26,11 +26,13 @@
 #include "limits.h"
 
 struct vmcp_rotation_options {
-    int64_t now;            /* seconds since 1970 */
-    int64_t min_published;  /* seconds that a next key must have been published */
-    int64_t retire_after;   /* seconds that a retired key stays published */
-    const char *passphrase; /* of encrypted keys, and for the new ones; NULL: none */
-    bool dry_run;           /* say what would be done, change nothing */
+    int64_t now;           /* seconds since 1970 */
+    int64_t min_published; /* seconds that a next key must have been published */
+    int64_t retire_after;  /* seconds that a retired key stays published */
+    bool dry_run;          /* say what would be done, change nothing */
+    /* Of encrypted keys; the new ones are encrypted with it where it has a source, or where an old
+     * one was. NULL: none. */
+    struct vmcp_passphrase *pass;
 };
 
 enum vmcp_rotation_kind {

@@ -195,6 +195,7 @@ int main(int argc, char **argv)
 {
     struct vmcp_error err = {0};
     struct srv_settings settings;
+    auto_passphrase struct vmcp_passphrase pass = {0};
     bool help = false;
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && strcmp(argv[1], "reload") == 0)
@@ -208,6 +209,9 @@ int main(int argc, char **argv)
         puts("vmcpd " VMCP_VERSION);
         return 0;
     }
+    if (rc == 0)
+        rc = vmcp_passphrase_init(&pass, settings.passphrase, false, &err);
+    settings.pass = &pass;
     if (rc == 0)
         rc = run(&settings, &err);
     if (rc < 0)

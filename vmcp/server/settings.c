@@ -11,7 +11,10 @@
 
 static const struct vmcp_option options[] = {
     {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that the keys speak for"},
-    {"key", "FILE", VMCP_OPT_LIST, AT(keys), 0, 0, "an active private key, PEM or DER, mode 0600"},
+    {"key", "KEY", VMCP_OPT_LIST, AT(keys), 0, 0,
+     "an active private key: a file of mode 0600, or a URI of a token or TPM"},
+    {"passphrase", "SOURCE", VMCP_OPT_STRING, AT(passphrase), 0, 0,
+     "of encrypted keys, or a token's PIN: file:PATH, fd:N, env:NAME, credential:NAME or prompt"},
     {"keys", "DIR", VMCP_OPT_STRING, AT(keys_dir), 0, 0,
      "a keys folder: DIR/active signs, DIR/next and DIR/retired are published"},
     {"retire-after", "TIME", VMCP_OPT_TIME, AT(retire_after), 0, VMCP_ROTATION_TIME_MAX,

@@ -8,14 +8,16 @@
 
 #include "lib/error.h"
 #include "lib/options.h"
+#include "lib/passphrase.h"
 #include "lib/sign.h"
 
 /* All strings are borrowed from argv. */
 struct srv_settings {
     /* what is signed, and with what: read again at each reload */
-    const char *domain, *configs, *fallback, *alg, *secret, *keys_dir, *keystore_dir;
+    const char *domain, *configs, *fallback, *alg, *secret, *keys_dir, *keystore_dir, *passphrase;
     struct vmcp_list keys;
     int64_t ttl, retire_after;
+    struct vmcp_passphrase *pass;   /* of --passphrase: read when first needed, kept for reloads */
     const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
     /* how it is served: read once */
     const char *listen, *access_log, *control;

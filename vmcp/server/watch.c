@@ -11,6 +11,7 @@
 #include "http/server.h"
 #include "lib/auto.h"
 #include "lib/file.h"
+#include "lib/keyname.h"
 #include "lib/keyring.h"
 
 enum {
@@ -72,6 +73,14 @@ static int add_folder(struct srv_watch *watch, const char *path, struct vmcp_err
     return rc < 0 || access(path, F_OK) < 0 ? rc : add(watch, path, NULL, err);
 }
 
+/* What is in a token or a TPM does not change under us. */
+static int add_key(struct srv_watch *watch, const char *name, struct vmcp_error *err)
+{
+    auto_free char *path = NULL;
+    int rc = vmcp_key_name_path(name, &path, err);
+    return rc == 0 && path ? add_name(watch, path, err) : rc;
+}
+
 static int add_keys(struct srv_watch *watch, const char *dir, struct vmcp_error *err)
 {
     int rc = add_folder(watch, dir, err);
@@ -99,7 +108,7 @@ int srv_watch_begin(struct srv_watch *watch, const struct srv_settings *settings
     if (rc == 0 && settings->keystore_dir)
         rc = add_folder(watch, settings->keystore_dir, err);
     for (size_t i = 0; rc == 0 && i < settings->keys.count; i++)
-        rc = add_name(watch, settings->keys.items[i], err);
+        rc = add_key(watch, settings->keys.items[i], err);
     return rc;
 }
 
