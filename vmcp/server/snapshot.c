@@ -10,6 +10,7 @@
 #include "lib/base64.h"
 #include "lib/file.h"
 #include "lib/keylist.h"
+#include "lib/keyname.h"
 
 struct srv_snapshot *srv_snapshot_ref(struct srv_snapshot *snapshot)
 {
@@ -56,12 +57,13 @@ static int load_keys(const struct srv_settings *o, struct srv_snapshot *s, struc
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < o->keys.count; i++) {
         auto_key struct vmcp_key *key = NULL;
-        rc = vmcp_key_load_private(o->keys.items[i], &key, err);
+        auto_free char *shown = vmcp_key_name_show(o->keys.items[i]);
+        rc = vmcp_key_open(o->keys.items[i], o->pass, &key, err);
         if (rc == 0)
-            rc = vmcp_keyring_add(&s->ring, key, VMCP_KEY_ACTIVE, o->keys.items[i], err);
+            rc = vmcp_keyring_add(&s->ring, key, VMCP_KEY_ACTIVE, shown ? shown : "", err);
     }
     if (rc == 0 && o->keys_dir)
-        rc = vmcp_keyring_load(&s->ring, o->keys_dir, NULL, false, err);
+        rc = vmcp_keyring_load(&s->ring, o->keys_dir, o->pass, false, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < s->ring.count; i++) {
