@@ -10,6 +10,7 @@
 #include "base64.h"
 #include "limits.h"
 #include "sign.h"
+#include "thumbprint.h"
 
 enum { COORDINATE = 32, MODULUS_MAX = VMCP_RSA_BITS_MAX / 8 };
 
@@ -22,65 +23,10 @@ VMCP_DEFINE_AUTO(ctx_auto, EVP_PKEY_CTX *, EVP_PKEY_CTX_free)
 #define auto_params VMCP_AUTO(params_auto)
 #define auto_ctx    VMCP_AUTO(ctx_auto)
 
-static json_t *base64url(const uint8_t *data, size_t len)
-{
-    char text[VMCP_BASE64_CHARS(MODULUS_MAX) + 1];
-    vmcp_base64_encode(VMCP_BASE64_URL, data, len, text);
-    return json_string(text);
-}
-
-/* A number of the key: `width` bytes, or as many as it needs where that is 0. NULL on failure. */
-static json_t *number(EVP_PKEY *pkey, const char *param, int width)
-{
-    auto_bn BIGNUM *bn = NULL;
-    uint8_t bytes[MODULUS_MAX];
-    if (EVP_PKEY_get_bn_param(pkey, param, &bn) != 1)
-        return NULL;
-    int len = width ? width : BN_num_bytes(bn);
-    if (len > MODULUS_MAX || BN_bn2binpad(bn, bytes, len) != len)
-        return NULL;
-    return base64url(bytes, (size_t)len);
-}
-
-/* RFC 8037, section 2. */
-static json_t *ed25519_members(EVP_PKEY *pkey)
-{
-    uint8_t x[COORDINATE];
-    size_t len = sizeof(x);
-    if (EVP_PKEY_get_raw_public_key(pkey, x, &len) != 1)
-        return NULL;
-    return json_pack("{s:s, s:s, s:o}", "kty", "OKP", "crv", "Ed25519", "x", base64url(x, len));
-}
-
-int vmcp_jwk_members(const struct vmcp_key *key, json_t **ret, struct vmcp_error *err)
-{
-    EVP_PKEY *pkey = vmcp_key_pkey(key);
-    json_t *jwk = NULL;
-    switch (vmcp_key_type(key)) {
-    case VMCP_KEY_ED25519:
-        jwk = ed25519_members(pkey);
-        break;
-    case VMCP_KEY_P256: /* RFC 7518, section 6.2.1: coordinates are padded to the curve's size */
-        jwk = json_pack("{s:s, s:s, s:o, s:o}", "kty", "EC", "crv", "P-256", "x",
-                        number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, COORDINATE), "y",
-                        number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, COORDINATE));
-        break;
-    case VMCP_KEY_RSA: /* section 6.3.1: as few bytes as the numbers need */
-        jwk =
-            json_pack("{s:s, s:o, s:o}", "kty", "RSA", "n", number(pkey, OSSL_PKEY_PARAM_RSA_N, 0),
-                      "e", number(pkey, OSSL_PKEY_PARAM_RSA_E, 0));
-        break;
-    }
-    if (!jwk)
-        return vmcp_fail(err, VMCP_E_CRYPTO, "the key cannot be written as a JWK");
-    *ret = jwk;
-    return 0;
-}
-
 int vmcp_jwk_export(const struct vmcp_key *key, json_t **ret, struct vmcp_error *err)
 {
     json_auto_t *jwk = NULL;
-    int rc = vmcp_jwk_members(key, &jwk, err);
+    int rc = vmcp_pkey_members(vmcp_key_pkey(key), &jwk, err);
     if (rc < 0)
         return rc;
     if (json_object_set_new(jwk, "kid", json_string(vmcp_key_thumbprint(key))) < 0 ||

@@ -13,10 +13,6 @@
 VMCP_MUST_CHECK int vmcp_jwk_export(const struct vmcp_key *key, json_t **ret,
                                     struct vmcp_error *err);
 
-/* The members that RFC 7638, section 3.2, hashes, and nothing else. *ret is a new reference. */
-VMCP_MUST_CHECK int vmcp_jwk_members(const struct vmcp_key *key, json_t **ret,
-                                     struct vmcp_error *err);
-
 /* A public key from a JWK (borrowed). Its own `kid` is not believed. Errors: VMCP_E_KEY_UNSUPPORTED
  * for one that was never meant for us: another type, curve or size, a `use` other than "sig",
  * `key_ops` without "verify", another `alg`; VMCP_E_KEY for one with private members, and for what

@@ -8,10 +8,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base64.h"
 #include "device.h"
-#include "jwk.h"
 #include "limits.h"
+#include "thumbprint.h"
 
 struct vmcp_key {
     atomic_int refs;
@@ -65,22 +64,6 @@ static int classify(struct vmcp_key *key, struct vmcp_error *err)
     return 0;
 }
 
-/* RFC 7638, section 3: the required members, sorted, without white space, hashed. */
-static int set_thumbprint(struct vmcp_key *key, struct vmcp_error *err)
-{
-    json_auto_t *members = NULL;
-    int rc = vmcp_jwk_members(key, &members, err);
-    if (rc < 0)
-        return rc;
-    auto_free char *text = json_dumps(members, JSON_COMPACT | JSON_SORT_KEYS);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    if (!text || EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL) != 1)
-        return vmcp_fail(err, VMCP_E_CRYPTO, "the key's thumbprint cannot be computed");
-    vmcp_base64_encode(VMCP_BASE64_URL, digest, len, key->thumbprint);
-    return 0;
-}
-
 int vmcp_key_wrap(EVP_PKEY *pkey, bool is_private, struct vmcp_key **ret, struct vmcp_error *err)
 {
     auto_free struct vmcp_key *key = calloc(1, sizeof(*key));
@@ -91,7 +74,7 @@ int vmcp_key_wrap(EVP_PKEY *pkey, bool is_private, struct vmcp_key **ret, struct
     key->is_private = is_private;
     int rc = classify(key, err);
     if (rc == 0)
-        rc = set_thumbprint(key, err);
+        rc = vmcp_pkey_thumbprint(pkey, key->thumbprint, err);
     if (rc < 0)
         return rc;
     *ret = steal(&key);
