@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "curl.h"
 
@@ -184,6 +185,10 @@ static void take_facts(CURL *curl, struct http_response *response)
         header->value[0] >= '0' && header->value[0] <= '9' &&
         http_curl.easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
         response->retry_after = retry_after > 86400 ? 86400 : (int)retry_after;
+    struct tm date = {0};
+    if (http_curl.easy_header(curl, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+        strptime(header->value, "%a, %d %b %Y %H:%M:%S GMT", &date))
+        response->date = timegm(&date);
 }
 
 /* The origin of a URL, for messages: what is behind it may hold what is not for a log. */
@@ -239,25 +244,4 @@ int http_client_do(struct http_client *client, const struct http_exchange *excha
                             "answered %ld, a redirect; give the URL that it leads to", ret->status);
     }
     return 0;
-}
-
-char *http_escape(const char *value)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    char *out = malloc(3 * strlen(value) + 1), *o = out;
-    for (; out && *value; value++) {
-        unsigned char c = (unsigned char)*value;
-        if (strchr(plain, *value)) {
-            *o++ = *value;
-        } else {
-            *o++ = '%';
-            *o++ = digits[c >> 4];
-            *o++ = digits[c & 15];
-        }
-    }
-    if (out)
-        *o = '\0';
-    return out;
 }

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/auto.h"
 #include "lib/buf.h"
@@ -49,6 +50,8 @@ struct http_response {
     long status;
     char content_type[96]; /* the media type in lower case, without parameters */
     int retry_after;       /* seconds; -1: the header was not there or was a date */
+    int64_t date; /* the other side's clock (RFC 9110, section 6.6.1), seconds since 1970; 0: it did
+                     not say */
     struct vmcp_buf body;
     /* For errors: true if the request may have reached the other side. */
     bool maybe_sent;
@@ -61,10 +64,6 @@ VMCP_MUST_CHECK int http_client_do(struct http_client *client, const struct http
                                    struct http_response *ret, struct vmcp_error *err);
 
 void http_response_clear(struct http_response *response);
-
-/* Percent-encode for a path segment, query or form value: all but the unreserved characters of
- * RFC 3986, section 2.3. New string, free(); NULL without memory. */
-char *http_escape(const char *value);
 
 #define auto_response VMCP_AUTO(http_response_clear)
 #define auto_client   VMCP_AUTO(http_client_auto_)

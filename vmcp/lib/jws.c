@@ -7,8 +7,6 @@
 #include "buf.h"
 #include "json.h"
 
-enum { HEADER_MAX = 1024, JWS_MAX = VMCP_ANSWER_MAX };
-
 static char *header_text(const struct vmcp_alg *alg, const char *typ, const char *kid)
 {
     json_auto_t *header =
@@ -35,7 +33,7 @@ int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const 
     auto_free char *header = header_text(alg, typ, kid);
     if (!header)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a JWS header");
-    auto_buf struct vmcp_buf b = VMCP_BUF(JWS_MAX);
+    auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
     add_encoded(&b, header, strlen(header));
     vmcp_buf_addc(&b, '.');
     add_encoded(&b, payload, len);
