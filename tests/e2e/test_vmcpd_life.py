@@ -172,7 +172,7 @@ def test_keys_that_are_refused(check, bin, keys, configs, scratch, vmcp):
                     "-out", locked], check=True, capture_output=True, timeout=30)
     locked.chmod(0o600)
     done = run(*argv, locked)
-    assert done.code == 3 and "encrypted" in done.err
+    assert done.code == 3 and "[passphrase]" in done.err
 
 
 def test_keys_of_openssl(bin, configs, scratch):

@@ -9,7 +9,9 @@
 
 #include "lib/auto.h"
 #include "lib/base64.h"
+#include "lib/file.h"
 #include "lib/json.h"
+#include "parallel.h"
 
 struct srv_catalogue {
     struct srv_machine *machines; /* sorted by name */
@@ -19,10 +21,8 @@ struct srv_catalogue {
     char digest[65];
 };
 
-VMCP_DEFINE_AUTO(dir_auto, DIR *, closedir)
 VMCP_DEFINE_AUTO(md_auto, EVP_MD_CTX *, EVP_MD_CTX_free)
 VMCP_DEFINE_AUTO(catalogue_auto, struct srv_catalogue *, srv_catalogue_free)
-#define auto_dir       VMCP_AUTO(dir_auto)
 #define auto_md        VMCP_AUTO(md_auto)
 #define auto_catalogue VMCP_AUTO(catalogue_auto)
 
@@ -71,23 +71,72 @@ static int add(struct srv_catalogue *c, struct vmcp_config *config, struct vmcp_
     return 0;
 }
 
-/* One file. What is wrong in it is reported; only a fault of the server itself is an error here. */
-static int load_file(struct srv_catalogue *c, const char *path, srv_report report, void *arg,
-                     size_t *bad, struct vmcp_error *err)
+/* A file on its way into the catalogue. */
+struct arrival {
+    char *path;
+    struct vmcp_config config;
+    struct vmcp_diags diags;
+    struct vmcp_error err;
+    int rc;
+};
+
+struct arrivals {
+    struct arrival *items;
+    size_t count;
+};
+
+static void arrivals_clear(struct arrivals *a)
 {
-    struct vmcp_error file = {0};
-    auto_diags struct vmcp_diags diags = {0};
-    auto_config struct vmcp_config config = {0};
-    int rc = vmcp_config_load(path, &config, &diags, &file);
-    for (size_t i = 0; i < diags.count; i++)
-        report(arg, path, diags.items[i].line, diags.items[i].column, diags.items[i].is_error,
-               diags.items[i].text);
-    if (rc == 0)
-        return add(c, &config, err);
-    if (!diags.errors)
-        report(arg, path, 0, 0, true, file.text);
-    ++*bad;
-    return 0;
+    for (size_t i = 0; i < a->count; i++) {
+        free(a->items[i].path);
+        vmcp_config_clear(&a->items[i].config);
+        vmcp_diags_clear(&a->items[i].diags);
+    }
+    free(a->items);
+}
+#define auto_arrivals VMCP_AUTO(arrivals_clear)
+
+static void read_arrival(void *arg, size_t i)
+{
+    struct arrival *a = &((struct arrival *)arg)[i];
+    a->rc = vmcp_config_load(a->path, &a->config, &a->diags, &a->err);
+}
+
+static int only_machine_files(const struct dirent *entry)
+{
+    return vmcp_config_is_file_name(entry->d_name);
+}
+
+static int list_folder(const char *folder, struct arrivals *ret, struct vmcp_error *err)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, only_machine_files, alphasort), rc = 0;
+    if (count < 0)
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "the folder cannot be opened: %s",
+                            strerror(errno));
+    if (count > VMCP_MACHINES_MAX)
+        rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d machines", VMCP_MACHINES_MAX);
+    ret->items = calloc((size_t)count + 1, sizeof(*ret->items));
+    if (rc == 0 && !ret->items)
+        rc = vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for %d machines", count);
+    for (int i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = vmcp_file_path(folder, entries[i]->d_name, &ret->items[ret->count++].path, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return rc;
+}
+
+/* One file's findings. Returns true if it is bad. */
+static bool report_arrival(const struct arrival *a, srv_report report, void *arg)
+{
+    for (size_t i = 0; i < a->diags.count; i++)
+        report(arg, a->path, a->diags.items[i].line, a->diags.items[i].column,
+               a->diags.items[i].is_error, a->diags.items[i].text);
+    if (a->rc < 0 && !a->diags.errors)
+        report(arg, a->path, 0, 0, true, a->err.text);
+    return a->rc < 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -121,23 +170,19 @@ static int digest(struct srv_catalogue *c, struct vmcp_error *err)
 static int load_folder(struct srv_catalogue *c, const char *folder, srv_report report, void *arg,
                        struct vmcp_error *err)
 {
-    auto_dir DIR *dir = opendir(folder);
+    auto_arrivals struct arrivals files = {0};
     size_t bad = 0;
-    if (!dir)
-        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "the folder cannot be opened: %s",
-                            strerror(errno));
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        auto_free char *path = NULL;
-        if (!vmcp_config_is_file_name(entry->d_name))
-            continue;
-        if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0) {
-            path = NULL;
-            return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
-        }
-        int rc = load_file(c, path, report, arg, &bad, err);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = list_folder(folder, &files, err);
+    if (rc < 0)
+        return rc;
+    srv_parallel(files.count, read_arrival, files.items);
+    for (size_t i = 0; rc == 0 && i < files.count; i++)
+        if (report_arrival(&files.items[i], report, arg))
+            bad++;
+        else
+            rc = add(c, &files.items[i].config, err);
+    if (rc < 0)
+        return rc;
     if (bad)
         return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "%zu machine file%s wrong", bad,
                             bad == 1 ? " is" : "s are");

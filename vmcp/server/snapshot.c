@@ -2,6 +2,7 @@
 #include "snapshot.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/keylist.h"
 #include "lib/keyname.h"
+#include "parallel.h"
 
 struct srv_snapshot *srv_snapshot_ref(struct srv_snapshot *snapshot)
 {
@@ -141,6 +143,40 @@ static int load_keylist(const struct srv_settings *o, struct srv_snapshot *s,
     return rc;
 }
 
+/* One answer of each machine, on several threads; the first that fails is told. */
+struct check {
+    struct srv_snapshot *snapshot;
+    pthread_mutex_t lock; /* of what follows */
+    size_t failed;        /* the machine's index, or the count: none */
+    struct vmcp_error err;
+};
+
+static void check_answer(void *arg, size_t i)
+{
+    struct check *c = arg;
+    struct vmcp_error err = {0};
+    if (srv_signer_self_check(c->snapshot->signer, srv_catalogue_at(c->snapshot->catalogue, i),
+                              &err) == 0)
+        return;
+    pthread_mutex_lock(&c->lock);
+    if (i < c->failed) {
+        c->failed = i;
+        c->err = err;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static int check_answers(struct srv_snapshot *s, struct vmcp_error *err)
+{
+    size_t count = srv_catalogue_count(s->catalogue);
+    struct check c = {.snapshot = s, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = count};
+    srv_parallel(count, check_answer, &c);
+    if (c.failed == count)
+        return 0;
+    *err = c.err;
+    return -(int)c.err.code;
+}
+
 static int load(const struct srv_settings *o, srv_report report, void *arg, struct srv_snapshot *s,
                 struct vmcp_error *err)
 {
@@ -160,9 +196,7 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
         rc = srv_catalogue_load(o->configs, report, arg, &s->catalogue, err);
     if (rc == 0 && o->fallback)
         rc = srv_catalogue_set_default(s->catalogue, o->fallback, err);
-    for (size_t i = 0; rc == 0 && i < srv_catalogue_count(s->catalogue); i++)
-        rc = srv_signer_self_check(s->signer, srv_catalogue_at(s->catalogue, i), err);
-    return rc;
+    return rc < 0 ? rc : check_answers(s, err);
 }
 
 int srv_snapshot_load(const struct srv_settings *settings, srv_report report, void *arg,
