@@ -67,6 +67,10 @@ VMCP_MUST_CHECK int cmd_parse(const struct vmcp_command *command, int argc, char
     "object:… (a TPM 2). An encrypted key's passphrase, or a token's PIN, is asked for on the\n"  \
     "terminal unless --passphrase names its source.\n"
 
+/* May standard output be coloured? Only on a terminal that can, and never where NO_COLOR is set and
+ * not empty (https://no-color.org). */
+bool cmd_colour(void);
+
 /* Print one JSON value and a newline on standard output. */
 void cmd_print_json(const json_t *value);
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "lib/auto.h"
@@ -35,6 +36,12 @@ void cmd_print_json(const json_t *value)
     auto_free char *text = json_dumps(value, JSON_INDENT(2));
     if (text)
         puts(text);
+}
+
+bool cmd_colour(void)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
 static int resolve(struct vmcp_trust *trust, const char *jwks, struct vmcp_error *err)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "expect.h"
 #include "lib/auto.h"
@@ -61,11 +59,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
-    /* https://no-color.org: the variable counts when it is there and not empty. */
-    const char *no_color = getenv("NO_COLOR");
-    struct told t = {.json = a.json,
-                     .colour = isatty(STDOUT_FILENO) && !(no_color && *no_color),
-                     .checks = checks};
+    struct told t = {.json = a.json, .colour = cmd_colour(), .checks = checks};
     rc = cmd_expect_verify(&a, operands.items[0], tell, &t, &answer, err);
     json_auto_t *report = json_pack("{s:s, s:O}", "code", rc < 0 ? vmcp_code_name(err->code) : "ok",
                                     "checks", checks);

@@ -18,8 +18,8 @@ struct args {
 };
 
 static const struct vmcp_option options[] = {
-    {"alg", "KIND", VMCP_OPT_STRING, offsetof(struct args, alg), 0, 0,
-     "ed25519, p-256, rsa-2048, rsa-3072 or rsa-4096"},
+    {"alg", "ed25519|p-256|rsa-2048|rsa-3072|rsa-4096", VMCP_OPT_STRING, offsetof(struct args, alg),
+     0, 0, "the kind of key"},
     {"out", "FILE", VMCP_OPT_STRING, offsetof(struct args, out), 0, 0,
      "the private key, mode 0600; the public one becomes FILE.pub"},
     {"passphrase", "SOURCE", VMCP_OPT_STRING, offsetof(struct args, passphrase), 0, 0,

@@ -51,6 +51,7 @@ static const struct vmcp_command command = {
 /* One run over all paths. */
 struct lint {
     const struct args *args;
+    bool colour;
     size_t files, errors, warnings;
     json_t *findings;
 };
@@ -61,6 +62,7 @@ static void report(struct lint *l, const char *path, const struct vmcp_diag *d)
     auto_free char *shown = strdup(path);
     bool is_error = d->is_error || l->args->strict;
     const char *kind = is_error ? "error" : "warning";
+    const char *on = !l->colour ? "" : is_error ? "\033[31m" : "\033[33m";
     size_t line = d->line ? d->line : 1, column = d->line ? d->column : 1;
     l->errors += is_error;
     l->warnings += !is_error;
@@ -74,7 +76,8 @@ static void report(struct lint *l, const char *path, const struct vmcp_diag *d)
     }
     if (shown) /* a file's name goes to a terminal, and may hold anything */
         vmcp_text_clean(shown);
-    printf("%s:%zu:%zu: %s: %s\n", shown ? shown : "?", line, column, kind, d->text);
+    printf("%s:%zu:%zu: %s%s:%s %s\n", shown ? shown : "?", line, column, on, kind,
+           l->colour ? "\033[0m" : "", d->text);
 }
 
 /* A finding about a whole file or folder. */
@@ -209,7 +212,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
-    struct lint l = {.args = &a, .findings = findings};
+    struct lint l = {.args = &a, .colour = cmd_colour(), .findings = findings};
     result->json = a.json;
     rc = check_stdin(&a, &operands, err);
     for (size_t i = 0; rc == 0 && i < operands.count; i++)

@@ -16,8 +16,8 @@ struct args {
 };
 
 static const struct vmcp_option options[] = {
-    {"format", "F", VMCP_OPT_STRING, offsetof(struct args, format), 0, 0,
-     "pem (default), der, jwk or jwks"},
+    {"format", "pem|der|jwk|jwks", VMCP_OPT_STRING, offsetof(struct args, format), 0, 0,
+     "how to write it (pem)"},
     CMD_PASSPHRASE(offsetof(struct args, passphrase)),
     {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0,
      "print a JSON object with the key as JWK"},

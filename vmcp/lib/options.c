@@ -206,11 +206,12 @@ void vmcp_command_help(const struct vmcp_command *command, struct vmcp_buf *out)
     for (const struct vmcp_option *o = command->options; o->name; o++) {
         if (!o->help)
             continue;
-        char left[64];
+        char left[80];
         const char *join = o->kind == VMCP_OPT_MAYBE ? "[=" : " ";
         snprintf(left, sizeof(left), "--%s%s%s%s", o->name, o->metavar ? join : "",
                  o->metavar ? o->metavar : "", o->kind == VMCP_OPT_MAYBE ? "]" : "");
-        vmcp_buf_addf(out, "  %-30s %s%s\n", left, o->help,
+        vmcp_buf_addf(out, "  %-30s%s%s%s\n", left,
+                      strlen(left) > 30 ? "\n                                 " : " ", o->help,
                       o->kind == VMCP_OPT_LIST ? " (may be repeated)" : "");
     }
     vmcp_buf_addf(out, "  %-30s %s\n", "--help", "show this text");
