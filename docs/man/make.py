@@ -4,9 +4,10 @@
 
 usage: make.py BIN_FOLDER OUT_FOLDER
 
-A template NAME.SECTION.in is mdoc(7) with lines of two kinds filled in:
+A template NAME.SECTION.in is mdoc(7) with lines of these kinds filled in:
 
   @HELP PROGRAM [VERB]@   the section of a command, from its --help
+  @VERBS PROGRAM@         the sections of all verbs that the program's --help lists
   @CODES@                 the table of error codes, from vmcp/lib/error.h
 
 So the pages cannot say other than the programs do.
@@ -58,6 +59,11 @@ def section(bin_folder, words):
     return "\n".join(out)
 
 
+def verbs(bin_folder, program):
+    names = re.findall(r"^  ([a-z-]+) {2,}\S", help_of(bin_folder, [program]), re.M)
+    return "\n".join(section(bin_folder, [program, name]) for name in names)
+
+
 def codes():
     """The rows of the X-macro VMCP_CODES."""
     rows = re.findall(r'X\((\w+),\s*"([^"]+)",\s*(\d+),\s*(\d+),\s*"((?:[^"\\]|\\.)*)"\)',
@@ -72,8 +78,10 @@ def codes():
 
 def fill(template, bin_folder):
     def replace(match):
-        words = match.group(1).split()
-        return codes() if words[0] == "CODES" else section(bin_folder, words[1:])
+        kind, *words = match.group(1).split()
+        if kind == "CODES":
+            return codes()
+        return verbs(bin_folder, words[0]) if kind == "VERBS" else section(bin_folder, words)
     return re.sub(r"^@(.+)@$", replace, template, flags=re.M)
 
 

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+
+from terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("VMCP_BIN", ROOT / "build/release/bin"))
@@ -89,6 +92,67 @@ def test_man_page_has_every_flag(words, man):
     part = text[start:].split("\n.Ss ")[1 if text[start:].startswith("\n") else 0]
     for flag in flags(*words):
         assert f".It {flag}" in part, f"{' '.join(words)} {flag}"
+
+
+def example(verb):
+    """The lines of the example in a verb's --help."""
+    text = output(BIN / "vmcp", verb, "--help")
+    assert "\nexample:\n" in text, f"vmcp {verb} --help has no example"
+    return textwrap.dedent(text.split("\nexample:\n")[1])
+
+
+@pytest.mark.parametrize("verb", verbs("vmcp"))
+def test_each_verb_is_documented(verb, man):
+    """--help, --json and an example; a section of the man page with all of it."""
+    text = output(BIN / "vmcp", verb, "--help")
+    name, summary = text.splitlines()[0].split(" - ")
+    assert name == f"vmcp {verb}" and summary
+    assert f"usage: vmcp {verb} [options]" in text
+    assert {"--json", "--help"} <= flags("vmcp", verb)
+    assert f"vmcp {verb}" in example(verb)
+    page = (man / "vmcp.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\e", "\\")
+    part = page.split(f"\n.Ss vmcp {verb}\n")[1].split("\n.S")[0]
+    assert f"vmcp {verb} [options]" in part and ".It --json" in part
+    shown = part.split("Example:\n.Bd -literal -offset indent\n")[1].split(".Ed")[0]
+    assert textwrap.dedent(shown) == example(verb)
+
+
+@pytest.fixture
+def desk(tmp_path, keys, vmcp):
+    """A folder with the files that the examples speak of."""
+    for name, alg in (("cfg.key", "ed25519"), ("cfg.rsa.key", "rsa-2048")):
+        shutil.copy(keys[alg].path, tmp_path / name)
+        shutil.copy(keys[alg].pub, tmp_path / f"{name}.pub")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shutil.copy(ROOT / "configs/batch-worker.json", tmp_path / "web.json")
+    (tmp_path / "keystore").mkdir()
+    (tmp_path / "etc/bash_completion.d").mkdir(parents=True)
+    (tmp_path / "answer.jose").write_text(vmcp(
+        "sign", "--key", tmp_path / "cfg.key", "--domain", "cfg.example.org", "--hostid", "h1",
+        "--salt", "abc", tmp_path / "web.json").out)
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", verbs("vmcp"))
+def test_each_example_runs(verb, desk, vmcpd, vmcp):
+    """As it stands, in a bash on a terminal, but for the server's address and /etc. An example that
+    asks for a passphrase gets one."""
+    script = example(verb).replace("/etc/", "./etc/")
+    if verb == "fetch":
+        server = vmcpd(domain="127.0.0.1", key=("ed25519",))
+        script = script.replace("https://cfg.example.org", f"http://127.0.0.1:{server.port}")
+    if verb == "keystore":
+        vmcp("keygen", "--alg", "rsa-2048", "--out", desk / "root.key")
+    before = set(desk.rglob("*"))
+    shell = Terminal(["bash", "--norc", "-euc", script], folder=desk,
+                     PATH=f"{BIN.resolve()}:{os.environ['PATH']}")
+    for _ in range(script.count("prompt")):
+        for times in (1, 2):
+            shell.read(rf"(?is)(passphrase.*?:.*){{{times}}}")
+            shell.type("a passphrase for a test\n")
+    text = shell.read()
+    assert shell.close() == 0, text
+    assert re.search(r"\w", text) or set(desk.rglob("*")) > before, text
 
 
 def test_man_pages_are_well_formed(man):
