@@ -27,7 +27,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 LIB := $(wildcard vmcp/lib/*.c)
 HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c)
 HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c exchange.c connections.c \
-        acceptor.c activation.c waiting.c request.c header.c reply.c)
+        acceptor.c activation.c tls.c waiting.c request.c header.c reply.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
@@ -47,12 +47,12 @@ $(B)/libvmcp.a: $(call objects,$(LIB))
 $(B)/bin/vmcp: $(call objects,$(CLI) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/vmcp: LIBS = -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
-$(B)/bin/vmcpd: LIBS = -lmicrohttpd -ljansson -lcrypto
+$(B)/bin/vmcpd: LIBS = -lmicrohttpd -lgnutls -ljansson -lcrypto
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH)): ALL_CFLAGS += -Ilauncher
 $(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
-$(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lsqlite3 -ljansson -lcrypto
+$(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))

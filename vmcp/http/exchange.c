@@ -27,7 +27,31 @@ void http_exchange_connected(struct http_server *server, struct MHD_Connection *
                              void **context)
 {
     const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *context = info ? http_connections_started(&server->connections, info->connect_fd) : NULL;
+    struct http_exchange *ex = info ? (struct http_exchange *)http_connections_started(
+                                          &server->connections, info->connect_fd)
+                                    : NULL;
+    *context = ex;
+    if (!ex || !server->options.tls)
+        return;
+    ex->tls = http_tls_slot_get(&server->tls);
+    info = info_of(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info)
+        http_tls_attach(ex->tls, info->tls_session);
+}
+
+/* The certificate may have been replaced since the handshake: may this client still come in? */
+static bool is_admitted(struct http_exchange *ex)
+{
+    struct http_server *server = ex->server;
+    if (!ex->tls || ex->tls == atomic_load_explicit(&server->tls.latest, memory_order_acquire))
+        return true;
+    const union MHD_ConnectionInfo *info =
+        info_of(ex->req.connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    struct http_tls *old = ex->tls;
+    ex->tls = http_tls_slot_get(&server->tls);
+    bool admitted = info && http_tls_admits(ex->tls, info->tls_session);
+    http_tls_unref(old);
+    return admitted;
 }
 
 static void clear(struct http_exchange *ex)
@@ -46,6 +70,7 @@ void http_exchange_disconnected(struct http_server *server, void **context)
         return;
     http_connections_remove(&server->connections, &ex->connection);
     clear(ex);
+    http_tls_unref(ex->tls);
     free(ex);
     *context = NULL;
 }
@@ -163,6 +188,7 @@ static void dispatch(struct http_exchange *ex)
                                                      ex->target_len + 2, allow, sizeof(allow));
     if (route) {
         ex->handler = route->handler;
+        ex->req.route = route;
     } else if (allow[0]) {
         problem(ex, 405, VMCP_E_METHOD, "this path does not take this method");
         http_reply_header(&ex->reply, "Allow", allow);
@@ -280,6 +306,8 @@ static enum MHD_Result take_headers(struct http_exchange *ex, const char *method
                                     const char *version)
 {
     ex->seen = true;
+    if (!is_admitted(ex))
+        return MHD_NO;
     ex->req.method = method;
     ex->has_hidden_part = has_hidden_part(ex, version);
     set_transfer_deadline(ex);

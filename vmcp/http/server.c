@@ -64,6 +64,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
                      MHD_USE_NO_LISTEN_SOCKET;
     int idle = o->idle_timeout > 0 ? o->idle_timeout : 0;
+    if (o->tls)
+        flags |= MHD_USE_TLS;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_exchange_begin, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_exchange_end, server},
@@ -74,6 +76,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         {MHD_OPTION_CONNECTION_TIMEOUT, idle, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL},
+        {o->tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0,
+         (void *)(uintptr_t)http_tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http_tls_no_certificate},
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(flags, 0, NULL, NULL, http_exchange_handle, server, MHD_OPTION_ARRAY,
@@ -192,6 +197,7 @@ static void free_parts(struct http_server *server)
 {
     http_connections_stop(&server->connections);
     http_rates_free(server->rates);
+    http_tls_slot_clear(&server->tls);
     free(server);
 }
 
@@ -212,6 +218,7 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
         free(server);
         return rc;
     }
+    http_tls_slot_init(&server->tls, options->tls);
     server->daemon = start_daemon(server);
     if (!server->daemon)
         rc = vmcp_fail(err, VMCP_E_NETWORK, "the HTTP server cannot be started: %s",
@@ -231,6 +238,11 @@ int http_server_listen(struct http_server *server, struct http_listener *listene
                        struct vmcp_error *err)
 {
     return http_acceptor_add(&server->acceptor, listener, err);
+}
+
+void http_server_set_tls(struct http_server *server, struct http_tls *tls)
+{
+    http_tls_slot_set(&server->tls, tls);
 }
 
 int http_server_add_connection(struct http_server *server, int fd, const struct sockaddr *peer,

@@ -36,6 +36,7 @@
 #include "lib/limits.h"
 #include "listen.h"
 
+struct http_tls;     /* tls.h */
 struct http_trusted; /* forwarded.h */
 
 struct http_param {
@@ -50,6 +51,7 @@ struct http_request {
     const char *host;   /* of a target in absolute form, or NULL: see http_request_host() */
     struct http_param params[HTTP_PARAMS_MAX]; /* in the order of the query */
     size_t param_count;
+    const struct http_route *route; /* whose handler answers; NULL: none, the glue or the guard */
     const char *segments[HTTP_SEGMENTS_MAX]; /* what the route's {…} matched, in order */
     const char *body;                        /* NULL if there was none */
     size_t body_len;
@@ -73,7 +75,8 @@ struct http_reply {
     size_t header_count;
     int64_t wait_until;  /* http_now_ms() clock; 0: the reply is complete */
     enum vmcp_code code; /* for the access log; set by http_reply_problem() */
-    char note[192];      /* for the access log: what a handler wants remembered; no secrets */
+    char note[HTTP_NOTE_MAX]; /* for the log hook: what a handler wants remembered, zeros at first;
+                                 no secrets */
 };
 
 typedef void (*http_handler)(void *app, const struct http_request *req, struct http_reply *reply);
@@ -113,6 +116,9 @@ struct http_server_options {
     int rate, rate_burst; /* requests a second of one address (IPv6: of one /64), and at once */
     /* Whose X-Forwarded-For and Forwarded are believed; borrowed. NULL: nobody's. */
     const struct http_trusted *trusted;
+
+    /* All places speak TLS with it; the server takes a reference of its own. NULL: plain HTTP. */
+    struct http_tls *tls;
 };
 
 enum { HTTP_NO_LIMIT = -1 };
@@ -127,6 +133,11 @@ VMCP_MUST_CHECK int http_server_start(const struct http_server_options *options,
  * VMCP_E_LIMIT, VMCP_E_NO_MEMORY. */
 VMCP_MUST_CHECK int http_server_listen(struct http_server *server, struct http_listener *listener,
                                        struct vmcp_error *err);
+
+/* New connections shake hands with this from now on; the server takes a reference of its own. It
+ * was started with TLS. A connection whose client this would not let in ends at its next request.
+ */
+void http_server_set_tls(struct http_server *server, struct http_tls *tls);
 
 /* Take over an accepted socket from elsewhere; `peer` is what handlers see as req->peer. One `peer`
  * has HTTP_CONNECTIONS_VM of them at most. */

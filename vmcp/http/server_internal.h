@@ -10,6 +10,7 @@
 #include "connections.h"
 #include "rates.h"
 #include "server.h"
+#include "tls.h"
 #include "waiting.h"
 
 struct http_server {
@@ -19,6 +20,7 @@ struct http_server {
     struct http_connections connections;
     struct http_waiting waiting;
     struct http_rates *rates; /* NULL: no limit */
+    struct http_tls_slot tls; /* empty: plain HTTP */
     atomic_bool stopping;
 };
 

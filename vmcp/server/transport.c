@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int parse_mode(const char *text, mode_t *ret, struct vmcp_error *err)
+{
+    size_t len = text ? strlen(text) : 0;
+    *ret = 0660;
+    if (!text)
+        return 0;
+    if (len < 3 || len > 4 || strspn(text, "01234567") != len || strtoul(text, NULL, 8) > 0777)
+        return vmcp_fail(err, VMCP_E_USAGE, "--listen-mode %s: an octal mode is wanted, like 0660",
+                         text);
+    *ret = (mode_t)strtoul(text, NULL, 8);
+    return 0;
+}
+
+static int parse_trusted(const struct srv_transport_settings *s, struct http_trusted *ret,
+                         struct vmcp_error *err)
+{
+    int rc = 0;
+    if (s->trusted_proxies.count > HTTP_TRUSTED_MAX)
+        return vmcp_fail(err, VMCP_E_USAGE, "at most %d --trusted-proxy", HTTP_TRUSTED_MAX);
+    for (ret->count = 0; rc == 0 && ret->count < s->trusted_proxies.count; ret->count++)
+        rc = http_cidr_parse(s->trusted_proxies.items[ret->count], &ret->items[ret->count], err);
+    return rc;
+}
+
+int srv_transport_check(const struct srv_transport_settings *s, struct vmcp_error *err)
+{
+    struct http_trusted trusted;
+    mode_t mode;
+    if (!s->tls_cert != !s->tls_key)
+        return vmcp_fail(err, VMCP_E_USAGE, "--tls-cert and --tls-key go together");
+    if (s->client_ca && !s->tls_cert)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--client-ca needs --tls-cert and --tls-key: without TLS nobody shows a "
+                         "certificate");
+    int rc = parse_mode(s->listen_mode, &mode, err);
+    return rc < 0 ? rc : parse_trusted(s, &trusted, err);
+}
+
+int srv_transport_load_tls(const struct srv_transport_settings *s, struct http_tls **ret,
+                           struct vmcp_error *err)
+{
+    struct http_tls_files files = {
+        .cert = s->tls_cert, .key = s->tls_key, .client_ca = s->client_ca};
+    *ret = NULL;
+    return s->tls_cert ? http_tls_load(&files, ret, err) : 0;
+}
+
+int srv_transport_open(const struct srv_transport_settings *s, struct srv_transport *t,
+                       struct vmcp_error *err)
+{
+    mode_t mode;
+    int rc = parse_mode(s->listen_mode, &mode, err);
+    if (rc == 0)
+        rc = http_listeners_activated(t->listeners, &t->count, err);
+    for (size_t i = 0; rc == 0 && i < s->listen.count; i++) {
+        if (t->count == HTTP_LISTENERS_MAX)
+            return vmcp_fail(err, VMCP_E_USAGE, "at most %d places to listen at",
+                             HTTP_LISTENERS_MAX);
+        rc = http_listener_open(s->listen.items[i], mode, &t->listeners[t->count], err);
+        t->count += rc == 0;
+    }
+    if (rc == 0 && t->count == 0)
+        rc = vmcp_fail(err, VMCP_E_USAGE,
+                       "--listen ADDR:PORT is wanted, or a socket from systemd; see vmcpd --help");
+    return rc;
+}
+
+static int limit(int64_t value)
+{
+    return value ? (int)value : HTTP_NO_LIMIT;
+}
+
+int srv_transport_start(const struct srv_transport_settings *s, struct srv_transport *t,
+                        struct http_server_options o, struct http_tls *tls, struct vmcp_error *err)
+{
+    char places[HTTP_LISTENERS_MAX][sizeof(t->listeners[0].text)];
+    int rc = parse_trusted(s, &t->trusted, err);
+    if (rc < 0)
+        return rc;
+    o.connections_max = limit(s->connections);
+    o.connections_each = limit(s->connections_each);
+    o.header_timeout = limit(s->header_timeout);
+    o.idle_timeout = limit(s->idle_timeout);
+    o.rate = limit(s->rate);
+    o.rate_burst = (int)s->rate_burst;
+    o.trusted = &t->trusted;
+    o.tls = tls;
+    rc = http_server_start(&o, -1, &t->server, err);
+    size_t i;
+    for (i = 0; rc == 0 && i < t->count; i++) {
+        memcpy(places[i], t->listeners[i].text, sizeof(places[i]));
+        rc = http_server_listen(t->server, &t->listeners[i], err);
+    }
+    for (i = 0; rc == 0 && i < t->count; i++) {
+        bool is_unix = strncmp(places[i], "unix:", 5) == 0;
+        printf("vmcpd: ready on %s%s%s\n",
+               is_unix ? ""
+               : tls   ? "https://"
+                       : "http://",
+               places[i], is_unix ? "" : "/vmcp");
+    }
+    return rc;
+}
+
+void srv_transport_stop(const struct srv_transport_settings *s, struct srv_transport *t)
+{
+    http_server_stop(t->server, (int)(1000 * s->grace));
+    t->server = NULL;
+    for (size_t i = 0; i < t->count; i++)
+        http_listener_close(&t->listeners[i]);
+    t->count = 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transport.h - where vmcpd listens, with which certificate, and how much it lets in. */
+#ifndef SRV_TRANSPORT_H
+#define SRV_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/forwarded.h"
+#include "http/listen.h"
+#include "http/server.h"
+#include "http/tls.h"
+#include "lib/error.h"
+#include "lib/options.h"
+
+/* The command line's part. All strings are borrowed from argv. */
+struct srv_transport_settings {
+    struct vmcp_list listen, trusted_proxies;
+    const char *listen_mode, *tls_cert, *tls_key, *client_ca;
+    /* seconds and counts; 0: no limit */
+    int64_t connections, connections_each, header_timeout, idle_timeout, rate, rate_burst, grace;
+};
+
+#define SRV_TRANSPORT_DEFAULTS                                                          \
+    {                                                                                   \
+        .connections = HTTP_CONNECTIONS_MAX, .connections_each = HTTP_CONNECTIONS_EACH, \
+        .header_timeout = HTTP_HEADER_TIMEOUT, .idle_timeout = HTTP_IDLE_TIMEOUT,       \
+        .rate = HTTP_RATE, .rate_burst = HTTP_RATE_BURST, .grace = SRV_GRACE,           \
+    }
+
+enum { SRV_GRACE = 10 }; /* seconds */
+
+struct srv_transport {
+    struct http_trusted trusted;
+    struct http_listener listeners[HTTP_LISTENERS_MAX]; /* until the server has them */
+    size_t count;
+    struct http_server *server;
+};
+
+/* What can be told of the settings alone. Errors: VMCP_E_USAGE. */
+VMCP_MUST_CHECK int srv_transport_check(const struct srv_transport_settings *settings,
+                                        struct vmcp_error *err);
+
+/* The certificate that the settings name. *ret is new, http_tls_unref(); NULL where they name none.
+ * Errors: those of http_tls_load(). */
+VMCP_MUST_CHECK int srv_transport_load_tls(const struct srv_transport_settings *settings,
+                                           struct http_tls **ret, struct vmcp_error *err);
+
+/* Open all places: the sockets of systemd, then those of --listen. Errors: VMCP_E_USAGE where there
+ * are none; those of http_listener_open(). */
+VMCP_MUST_CHECK int srv_transport_open(const struct srv_transport_settings *settings,
+                                       struct srv_transport *transport, struct vmcp_error *err);
+
+/* Serve at the places that were opened. `options` has the routes; the limits, the proxies and `tls`
+ * (borrowed) are added. Prints a line for each place. */
+VMCP_MUST_CHECK int srv_transport_start(const struct srv_transport_settings *settings,
+                                        struct srv_transport *transport,
+                                        struct http_server_options options, struct http_tls *tls,
+                                        struct vmcp_error *err);
+
+/* Stop within the settings' grace, and close what is still open. */
+void srv_transport_stop(const struct srv_transport_settings *settings,
+                        struct srv_transport *transport);
+
+#endif
