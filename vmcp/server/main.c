@@ -20,12 +20,11 @@
 #include "verbs.h"
 #include "watch.h"
 
-enum { GRACE_MS = 10000 };
-
 /* What the main thread waits for while others answer. */
 struct loop {
     struct srv_service service;
     struct srv_watch watch;
+    struct srv_transport transport;
     int signals, control;
     char *control_path; /* owned; NULL: none */
 };
@@ -55,7 +54,10 @@ static int reload(struct loop *loop, const char *why, json_t **ret_findings, str
     if (loop->service.settings->watch &&
         srv_watch_begin(&loop->watch, loop->service.settings, err) < 0)
         complain(err); /* what cannot be watched cannot be loaded either, and is told so */
-    return srv_reload(&loop->service, why, ret_findings, err);
+    int rc = srv_reload(&loop->service, why, ret_findings, err);
+    if (rc == 0 && loop->transport.server)
+        http_server_set_tls(loop->transport.server, loop->service.snapshot->tls);
+    return rc;
 }
 
 static void answer_control(struct loop *loop)
@@ -117,25 +119,23 @@ static int listen_for_control(const struct srv_settings *settings, struct loop *
 
 static int serve(const struct srv_settings *settings, struct loop *loop, struct vmcp_error *err)
 {
-    struct http_server *server = NULL;
-    struct http_server_options o = srv_service_options(&loop->service);
-    int fd = -1;
-    uint16_t port = 0;
+    const struct srv_transport_settings *transport = &settings->transport;
     int rc = listen_for_control(settings, loop, err);
     if (rc == 0)
-        rc = http_listen(settings->listen, &fd, &port, err);
+        rc = srv_transport_open(transport, &loop->transport, err);
     if (rc == 0)
-        rc = http_server_start(&o, fd, &server, err);
-    if (rc < 0)
+        rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
+                                 loop->service.snapshot->tls, err);
+    if (rc < 0) {
+        srv_transport_stop(transport, &loop->transport);
         return rc;
-    int host = (int)(strrchr(settings->listen, ':') - settings->listen);
-    printf("vmcpd: ready on http://%.*s:%u/vmcp\n", host, settings->listen, port);
+    }
     fflush(stdout);
     srv_notify("READY=1");
     int signal_number = wait_for_end(loop);
     srv_notify("STOPPING=1");
     fprintf(stderr, "vmcpd: stopping on %s\n", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-    http_server_stop(server, GRACE_MS);
+    srv_transport_stop(transport, &loop->transport);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 
 #define AT(field) offsetof(struct srv_settings, field)
 
+enum { MANY = 1000000, LONG = 86400 };
+
 static const struct vmcp_option options[] = {
     {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "the domain that the keys speak for"},
     {"key", "KEY", VMCP_OPT_LIST, AT(keys), 0, 0,
@@ -20,8 +22,16 @@ static const struct vmcp_option options[] = {
     {"retire-after", "TIME", VMCP_OPT_TIME, AT(retire_after), 0, VMCP_ROTATION_TIME_MAX,
      "how long a retired key stays published (48h)"},
     {"configs", "DIR", VMCP_OPT_STRING, AT(configs), 0, 0, "the folder of machine files"},
-    {"listen", "ADDR:PORT", VMCP_OPT_STRING, AT(listen), 0, 0,
-     "where to answer; port 0: one that is free"},
+    {"listen", "PLACE", VMCP_OPT_LIST, AT(transport.listen), 0, 0,
+     "where to answer: ADDR:PORT or unix:PATH; port 0: one that is free"},
+    {"listen-mode", "MODE", VMCP_OPT_STRING, AT(transport.listen_mode), 0, 0,
+     "the mode of Unix sockets (0660)"},
+    {"tls-cert", "FILE", VMCP_OPT_STRING, AT(transport.tls_cert), 0, 0,
+     "answer over TLS with this certificate, PEM, the ones that it was signed by behind it"},
+    {"tls-key", "FILE", VMCP_OPT_STRING, AT(transport.tls_key), 0, 0,
+     "its private key, PEM, mode 0600"},
+    {"client-ca", "FILE", VMCP_OPT_STRING, AT(transport.client_ca), 0, 0,
+     "answer only clients whose certificate verifies against one of these, PEM"},
     {"default", "NAME", VMCP_OPT_STRING, AT(fallback), 0, 0,
      "the machine of a question that names none"},
     {"ttl", "SECONDS", VMCP_OPT_INT, AT(ttl), VMCP_TTL_MIN, VMCP_TTL_MAX,
@@ -38,6 +48,21 @@ static const struct vmcp_option options[] = {
      "the socket of `vmcpd reload` (control in $RUNTIME_DIRECTORY, if that is set)"},
     {"access-log", "off|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
      "a line for each request on standard error (-, the default), or none"},
+    {"max-connections", "N", VMCP_OPT_INT, AT(transport.connections), 0, MANY,
+     "connections in all (4096; 0: no limit but that of descriptors)"},
+    {"max-connections-each", "N", VMCP_OPT_INT, AT(transport.connections_each), 0, MANY,
+     "connections of one address (1500; 0: no limit)"},
+    {"header-timeout", "TIME", VMCP_OPT_TIME, AT(transport.header_timeout), 0, LONG,
+     "from accept, or the last answer, to the end of the headers (20s; 0: none)"},
+    {"idle-timeout", "TIME", VMCP_OPT_TIME, AT(transport.idle_timeout), 0, LONG,
+     "without a byte in either direction (30s; 0: none)"},
+    {"rate", "N", VMCP_OPT_INT, AT(transport.rate), 0, MANY,
+     "requests a second of one address, or of one /64 of IPv6 (500; 0: no limit)"},
+    {"rate-burst", "N", VMCP_OPT_INT, AT(transport.rate_burst), 1, MANY, "of them at once (10000)"},
+    {"trusted-proxy", "CIDR", VMCP_OPT_LIST, AT(transport.trusted_proxies), 0, 0,
+     "believe X-Forwarded-For and Forwarded from there; unix: from Unix sockets"},
+    {"grace", "TIME", VMCP_OPT_TIME, AT(transport.grace), 0, LONG,
+     "how long a stop waits for what is in flight (10s)"},
     {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
      "load everything, make and verify one answer of each machine, and exit"},
     {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
@@ -78,11 +103,11 @@ static int check(struct srv_settings *s, struct vmcp_error *err)
         return vmcp_fail(err, VMCP_E_USAGE,
                          "--key FILE or --keys DIR is wanted; make a key with: "
                          "vmcp keygen --alg ed25519 --out cfg.key");
-    if (!s->listen && !s->check)
-        return vmcp_fail(err, VMCP_E_USAGE, "--listen ADDR:PORT is wanted; see vmcpd --help");
     if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
         return vmcp_fail(err, VMCP_E_USAGE, "--access-log %s: off or - is wanted", s->access_log);
     int rc = check_alg(s, err);
+    if (rc == 0)
+        rc = srv_transport_check(&s->transport, err);
     return rc < 0 ? rc : vmcp_domain_check(s->domain, strlen(s->domain), err);
 }
 
@@ -90,7 +115,9 @@ int srv_settings_parse(int argc, char **argv, struct srv_settings *ret, bool *re
                        struct vmcp_error *err)
 {
     struct vmcp_list operands = {0};
-    *ret = (struct srv_settings){.ttl = VMCP_TTL_DEFAULT, .retire_after = VMCP_RETIRE_AFTER};
+    *ret = (struct srv_settings){.ttl = VMCP_TTL_DEFAULT,
+                                 .retire_after = VMCP_RETIRE_AFTER,
+                                 .transport = SRV_TRANSPORT_DEFAULTS};
     int rc = vmcp_options_parse(&srv_command, argc, argv, ret, &operands, ret_help, err);
     return rc < 0 || *ret_help || ret->version ? rc : check(ret, err);
 }

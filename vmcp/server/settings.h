@@ -10,6 +10,7 @@
 #include "lib/options.h"
 #include "lib/passphrase.h"
 #include "lib/sign.h"
+#include "transport.h"
 
 /* All strings are borrowed from argv. */
 struct srv_settings {
@@ -20,7 +21,8 @@ struct srv_settings {
     struct vmcp_passphrase *pass;   /* of --passphrase: read when first needed, kept for reloads */
     const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
     /* how it is served: read once */
-    const char *listen, *access_log, *control;
+    struct srv_transport_settings transport; /* its certificate is read at each reload too */
+    const char *access_log, *control;
     bool watch, check, version;
 };
 

@@ -27,6 +27,7 @@ void srv_snapshot_unref(struct srv_snapshot *s)
     srv_catalogue_free(s->catalogue);
     srv_signer_free(s->signer);
     vmcp_keyring_clear(&s->ring);
+    http_tls_unref(s->tls);
     srv_document_clear(&s->jwks);
     srv_document_clear(&s->keylist);
     srv_document_clear(&s->keylist_sig);
@@ -185,6 +186,8 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
         rc = make_jwks(s, s->loaded, &s->jwks, err);
     if (rc == 0 && o->keystore_dir)
         rc = load_keylist(o, s, err);
+    if (rc == 0)
+        rc = srv_transport_load_tls(&o->transport, &s->tls, err);
     struct srv_signer_options signer = {.domain = o->domain,
                                         .ring = &s->ring,
                                         .rsa_alg = o->rsa_alg,

@@ -16,6 +16,7 @@
 #include "lib/keyring.h"
 #include "settings.h"
 #include "signer.h"
+#include "transport.h"
 
 /* A public document as it is sent. */
 struct srv_document {
@@ -30,6 +31,7 @@ struct srv_snapshot {
     struct vmcp_keyring ring;
     struct srv_signer *signer;
     struct srv_document jwks, keylist, keylist_sig;
+    struct http_tls *tls; /* NULL: plain HTTP */
     int64_t loaded;       /* seconds since 1970 */
     int64_t retire_after; /* seconds that a retired key stays published */
     int64_t jwks_until;   /* when the first of them is to be left out; 0: never */
