@@ -39,7 +39,7 @@ SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
 SCRIPTS := .ci/run tests/deps configs/flask-app.sh
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all deps demo check lint format man install clean help
+.PHONY: all deps demo check bench lint format man install clean help
 all: $(PROGRAMS)
 
 # Products: what each is made of, and the libraries that it links
@@ -56,6 +56,9 @@ $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
+BENCH := $(B)/bench/sign $(B)/bench/bare
+$(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+$(BENCH): LIBS = -lmicrohttpd -lcrypto
 .SECONDARY: $(patsubst tests/unit/%.c,$(B)/obj/tests/unit/%.o,$(wildcard tests/unit/test_*.c))
 
 # Recipes
@@ -68,7 +71,7 @@ $(B)/libvmcp.a:
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(PROGRAMS) $(UNIT):
+$(PROGRAMS) $(UNIT) $(BENCH):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
@@ -91,6 +94,11 @@ check: ## unit and end-to-end tests; SANITIZE=address,undefined for a build with
 
 .PHONY: unit
 unit: $(UNIT)
+
+bench: ## measure the speed, as ratios to what the machine could do at most (SOAK=1: 5 minutes of load)
+	@tests/deps build check bench
+	@$(MAKE) --no-print-directory -j$(shell nproc) all $(BENCH)
+	@$(PYTHON) $(if $(SOAK),tests/bench/soak.py $(B),tests/bench/bench.py $(B) $(if $(SVG),--svg $(SVG)))
 
 lint: ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellcheck
 	@tests/deps build lint
