@@ -181,6 +181,19 @@ def test_versions_agree(program):
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_lint_page_lists_every_download():
+    """The table of the page and the one of the program are the same."""
+    source = (ROOT / "vmcp/lib/download.c").read_text(encoding="utf-8")
+    known = {name: words or "" for name, words in
+             re.findall(r'^    \{"([^"]+)", (?:"([^"]*)"|NULL)\},$', source, re.M)}
+    text = (ROOT / "docs/lint.md").read_text(encoding="utf-8").split("one must follow:\n\n")[1]
+    listed = {}
+    for line in text.split("\n\n")[0].splitlines():
+        names, _, words = re.sub(r" {2,}", "\t", line.strip()).partition("\t")
+        listed.update({name: words for name in names.split(", ")})
+    assert len(known) > 40 and listed == known
+
+
 def test_protocol_page_names_real_codes():
     header = (ROOT / "vmcp/lib/error.h").read_text(encoding="utf-8")
     text = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
