@@ -68,6 +68,7 @@
 #define HTTP_TRUSTED_MAX       64    /* blocks of trusted proxies */
 #define HTTP_FORWARDED_MAX     1024  /* X-Forwarded-For, Forwarded: all their values */
 #define HTTP_REPLY_HEADERS_MAX 12
-#define HTTP_MEMO_MAX          32 /* what a waiting handler remembers */
+#define HTTP_MEMO_MAX          32  /* what a waiting handler remembers */
+#define HTTP_NOTE_MAX          192 /* what a handler tells the log hook */
 
 #endif
