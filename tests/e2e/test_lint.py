@@ -105,6 +105,19 @@ def test_lint_says_everything_in_json_too(vmcp, scratch):
     assert len(plain.out.splitlines()) == report["errors"] + report["warnings"]
 
 
+def test_lint_line_seven_deeper(vmcp, scratch):
+    """The same below gce, where the earlier key of that name stands in a sibling."""
+    line = '      "größe": "m", "zone": "${vmcp.nowhere}"'
+    path = scratch / "web.json"
+    path.write_text('{\n  "machine": {"name": "web", "secret": "0123456789abcdef"},\n'
+                    '  "gce": {\n    "params": {"zone": "€ ok"},\n    "labels": {"a": "ü"},\n'
+                    f'    "scheduling": {{\n{line}\n    }}\n  }}\n}}\n', encoding="utf-8")
+    finding, = vmcp("lint", "--json", path, code=3).json["findings"]
+    assert finding["pointer"] == "/gce/scheduling/zone"
+    assert finding["line"] == 7
+    assert finding["column"] == len(line[:line.index('"${')].encode()) + 1 == 31
+
+
 def test_findings_are_in_the_order_of_the_text(vmcp, scratch):
     path = write_json(scratch / "web.json", {
         "machine": {"name": "Web", "secret": "short", "disk": 1, "cpus": 3, "flags": 2,

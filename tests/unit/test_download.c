@@ -33,8 +33,7 @@ static void cut_anywhere(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "#!/bin/sh\nx=\"$(cat <<-'EOF'\n\tq\n\tEOF\n)\" `a \\`b\\`` 'c' <<< d $((1 << 2)) "
-        "\\\n#e\nf",
+        "#!/bin/sh\nx=\"$(cat <<-'EOF'\n\tq\n\tEOF\n)\" `a \\`b\\`` 'c' <<< d $((1)) \\\n#e",
         "#cloud-config\nruncmd:\n  - [ sh, -c, \"a 'b\" ]\n  - don't\npackages: [a]\n",
         "#!/bin/sh\nbash -c \"a; 'b' && curl x\" # c\n",
         "#include\nhttps://example.org/\n",
