@@ -175,6 +175,11 @@ def test_the_question(vmcp, keys, liar, honest):
     ("http://user@127.0.0.1/vmcp", [], "url-malformed"),
     ("http://user:secret@127.0.0.1/vmcp", [], "url-malformed"),
     ("http://127.0.0.1/vmcp#fragment", [], "url-malformed"),
+    ("http://127.0.0.1/vmcp#", [], "url-malformed"),
+    ("http://@127.0.0.1/vmcp", [], "url-malformed"),
+    ("http://:@127.0.0.1/vmcp", [], "url-malformed"),
+    ("http://127.0.0.1/vmcp?vm=", [], "name-malformed"),
+    ("http://127.0.0.1/vmcp?vm=&x=1", ["--machine", "web"], "name-malformed"),
     ("http://127.0.0.1/vm cp", [], "url-malformed"),
     ("http://127.0.0.1/vmcp?vm=web", ["--machine", "db"], "name-conflict"),
     ("http://127.0.0.1/vmcp/web", ["--machine", "db"], "name-conflict"),
@@ -196,6 +201,30 @@ def test_questions_that_are_not_asked(vmcp, keys, url, options, code):
 def test_no_trust_no_question(vmcp):
     assert vmcp("fetch", "http://127.0.0.1:9/vmcp", "--json", code=2).json["code"] == "usage"
     vmcp("fetch", code=2)
+
+
+@pytest.mark.parametrize("host", ["CFG.Example.org", "cfg.example.org.", "CFG.EXAMPLE.ORG.:8080"])
+def test_the_default_domain(vmcp, keys, liar, honest, monkeypatch, host):
+    """The endpoint's host, in lower case, without port and trailing dot."""
+    proxy = liar(lambda path, query, headers: honest(query, iss="cfg.example.org"))
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+    report = vmcp("fetch", f"http://{host}/vmcp", "--allow-http", "--trust", keys["ed25519"].pub,
+                  "--json").json
+    assert report["iss"] == "cfg.example.org" and proxy.asked
+
+
+def test_the_clock_is_read_behind_the_last_byte(vmcp, keys, liar, honest):
+    """An answer that was good when it was asked for, and came too late, is not good any more."""
+    def slow(path, query, headers):
+        now = int(time.time())
+        answer = honest(query, iat=now - 299, exp=now + 1)
+        time.sleep(2.5)
+        return answer
+
+    server = liar(slow)
+    done = vmcp("fetch", server.url, "--trust", keys["ed25519"].pub, "--max-skew", "0", "--json",
+                code=1)
+    assert done.json["code"] == "expired"
 
 
 # -- servers that lie, or are broken ---------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vmcp verify and explain; our answers read by other people's code, and theirs by ours."""
+"""vmcp verify and explain: what is refused, with which code, and what it costs."""
 import base64
 import hashlib
 import hmac
@@ -8,19 +8,14 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
 import time
 import urllib.parse
 import uuid
 
-import jwt
 import pytest
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
-from cryptography.hazmat.primitives.serialization import (load_pem_private_key,
-                                                          load_pem_public_key)
-from jwcrypto import jwk, jws
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from conftest import DOMAIN, MACHINE, ROOT, run, write_json
 
@@ -64,21 +59,6 @@ def raw_sign(key, alg, data):
                     hashes.SHA512() if alg == "RS512" else hashes.SHA256())
 
 
-def raw_verify(key, alg, data, sig):
-    if alg == "EdDSA":
-        key.verify(sig, data)
-    elif alg == "ES256":
-        assert len(sig) == 64
-        der = utils.encode_dss_signature(int.from_bytes(sig[:32], "big"),
-                                         int.from_bytes(sig[32:], "big"))
-        key.verify(der, data, ec.ECDSA(hashes.SHA256()))
-    elif alg == "PS256":
-        key.verify(sig, data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
-    else:
-        key.verify(sig, data, padding.PKCS1v15(),
-                   hashes.SHA512() if alg == "RS512" else hashes.SHA256())
-
-
 def token(key, alg, claims, **header):
     head = {"alg": alg, "typ": "vmcp+jwt", **header}
     text = b64(json.dumps(head).encode()) + "." + b64(json.dumps(claims).encode())
@@ -97,124 +77,6 @@ def sign(vmcp, keys, web):
         return vmcp("sign", "--key", keys[KEY_OF[alg]].path, "--alg", alg, *SIGN, *more,
                     web).out.strip()
     return call
-
-
-# -- other people's code ---------------------------------------------------------------------------
-
-@pytest.mark.parametrize("alg", ALGS)
-def test_ours_verified_by_cryptography(sign, keys, alg):
-    text = sign(alg)
-    head, body, sig = text.split(".")
-    assert json.loads(unb64(head)) == {"alg": alg, "kid": keys[KEY_OF[alg]].thumbprint,
-                                       "typ": "vmcp+jwt"}
-    public = load_pem_public_key(keys[KEY_OF[alg]].pub.read_bytes())
-    raw_verify(public, alg, f"{head}.{body}".encode(), unb64(sig))
-    with pytest.raises(InvalidSignature):
-        raw_verify(public, alg, f"{head}.{body}x".encode(), unb64(sig))
-    claims = json.loads(unb64(body))
-    assert claims["machine"] == MACHINE and claims["gce"] == {"labels": {"é": "€"}}
-
-
-@pytest.mark.parametrize("alg", ALGS)
-def test_ours_verified_by_jwt(sign, keys, alg):
-    claims = jwt.decode(sign(alg), keys[KEY_OF[alg]].pub.read_text(), algorithms=[alg],
-                        audience="host-1", issuer=DOMAIN,
-                        options={"require": ["iss", "sub", "aud", "iat", "exp", "jti", "nonce"]})
-    assert claims["nonce"] == "Salt-1" and claims["serial"] == 7
-
-
-@pytest.mark.parametrize("alg", ALGS)
-def test_ours_verified_by_jwcrypto(vmcp, sign, keys, alg):
-    """With the key as `vmcp pubkey` publishes it."""
-    published = vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwks").out
-    key = jwk.JWKSet.from_json(published).get_key(keys[KEY_OF[alg]].thumbprint)
-    read = jws.JWS()
-    read.allowed_algs = [alg]
-    read.deserialize(sign(alg), key)
-    assert json.loads(read.payload)["sub"] == "web"
-    assert read.jose_header["typ"] == "vmcp+jwt"
-
-
-@pytest.mark.parametrize("alg", ALGS)
-def test_theirs_verified_by_us(vmcp, keys, alg):
-    key = private(keys, KEY_OF[alg])
-    pub = keys[KEY_OF[alg]].pub
-    by_hand = token(key, alg, good_claims())
-    by_jwt = jwt.encode(good_claims(), key, algorithm=alg, headers={"typ": "vmcp+jwt"})
-    made = jws.JWS(json.dumps(good_claims()))
-    made.add_signature(jwk.JWK.from_pem(keys[KEY_OF[alg]].path.read_bytes()), alg=alg,
-                       protected=json.dumps({"alg": alg, "typ": "vmcp+jwt",
-                                             "kid": keys[KEY_OF[alg]].thumbprint}))
-    for text in (by_hand, by_jwt, made.serialize(compact=True)):
-        done = vmcp("verify", "--trust", pub, *EXPECT, "--min-serial", "7", "--complete",
-                    stdin=text.encode())
-        assert done.json == MACHINE and done.err == ""
-        broken = text[:-8] + ("AAAAAAAA" if text[-8:] != "AAAAAAAA" else "BBBBBBBB")
-        done = vmcp("verify", "--trust", pub, *EXPECT, "--json", stdin=broken.encode(), code=1)
-        assert done.json["code"] in ("signature-invalid", "answer-malformed")
-
-
-def test_the_other_name_of_eddsa(vmcp, keys):
-    """RFC 9864's `Ed25519` is the same signature under another name."""
-    key, claims = private(keys, "ed25519"), good_claims()
-    text = b64(b'{"alg":"Ed25519","typ":"vmcp+jwt"}') + "." + b64(json.dumps(claims).encode())
-    text += "." + b64(key.sign(text.encode()))
-    assert vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT,
-                stdin=text.encode()).json == MACHINE
-
-
-WEBCRYPTO = {"EdDSA": ["Ed25519", "Ed25519"],
-             "ES256": [{"name": "ECDSA", "namedCurve": "P-256"}, {"name": "ECDSA",
-                                                                  "hash": "SHA-256"}],
-             "PS256": [{"name": "RSA-PSS", "hash": "SHA-256"}, {"name": "RSA-PSS",
-                                                                "saltLength": 32}],
-             "RS256": [{"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"}, "RSASSA-PKCS1-v1_5"],
-             "RS512": [{"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-512"}, "RSASSA-PKCS1-v1_5"]}
-
-
-@pytest.mark.parametrize("alg", ALGS)
-def test_ours_verified_by_webcrypto(vmcp, sign, keys, alg):
-    node = shutil.which("node") or shutil.which("nodejs")
-    if not node:
-        pytest.skip("node is not installed")
-    key = vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwk").json
-    key_alg, verify_alg = WEBCRYPTO[alg]
-    script = """
-const [key, importAlg, verifyAlg, token] = JSON.parse(require("fs").readFileSync(0));
-const [h, p, s] = token.split(".");
-(async () => {
-  let k;
-  try { k = await crypto.subtle.importKey("jwk", {...key, kid: undefined}, importAlg, false,
-                                          ["verify"]); }
-  catch (e) { if (e.name === "NotSupportedError") { console.log("unsupported"); return; } throw e; }
-  console.log(await crypto.subtle.verify(verifyAlg, k, Buffer.from(s, "base64url"),
-                                         Buffer.from(h + "." + p)));
-})();
-"""
-    major = int(subprocess.run([node, "-p", "process.versions.node.split('.')[0]"], text=True,
-                               capture_output=True, check=True, timeout=20).stdout)
-    if major < 18:
-        pytest.skip("node is older than 18")
-    if major < 20:
-        script = "globalThis.crypto ??= require('crypto').webcrypto;" + script
-    done = subprocess.run([node, "-e", script], text=True, capture_output=True, check=False,
-                          input=json.dumps([key, key_alg, verify_alg, sign(alg)]), timeout=30)
-    if done.stdout.strip() == "unsupported":
-        pytest.skip(f"this node has no {alg}")
-    assert done.stdout.strip() == "true", done.stderr
-
-
-def test_ours_verified_by_jose(vmcp, sign, keys, scratch):
-    """Debian's `jose` knows ES256, PS256, RS256, RS512."""
-    if not shutil.which("jose"):
-        pytest.skip("jose is not installed")
-    for alg in ALGS[1:]:
-        key = scratch / "key.jwk"
-        key.write_bytes(vmcp("pubkey", keys[KEY_OF[alg]].pub, "--format", "jwk").bytes)
-        (scratch / "t").write_text(sign(alg))
-        done = subprocess.run(["jose", "jws", "ver", "-i", scratch / "t", "-k", key, "-O-"],
-                              capture_output=True, check=False, timeout=20)
-        assert done.returncode == 0 and json.loads(done.stdout)["sub"] == "web", (alg, done)
 
 
 # -- version 1 -------------------------------------------------------------------------------------
@@ -464,6 +326,7 @@ def test_what_was_not_expected_is_said(vmcp, sign, keys):
     (["--salt", "s", "--min-serial", "-1"], "usage"),
     (["--salt", "s", "--salt", "s"], "usage"),
     (["--salt", "s", "a", "b"], "usage"),
+    (["--salt", "s", "--format", "v1", "--complete"], "usage"),  # and no name
 ])
 @pytest.mark.parametrize("verb", ["verify", "explain"])
 def test_usage(vmcp, sign, keys, verb, options, code):

@@ -36,7 +36,8 @@ static void run_case(const char *file, const struct vmcp_key *key, const char *a
                     err, VMCP_E_SIGNATURE);
 }
 
-static void run_file(const char *name, const char *alg, size_t at_least)
+/* With `refuse`, all of the file's signatures are of another algorithm than `alg`. */
+static void run_file(const char *name, const char *alg, size_t at_least, bool refuse)
 {
     char path[512];
     snprintf(path, sizeof(path), "wycheproof/%s", name);
@@ -52,6 +53,8 @@ static void run_file(const char *name, const char *alg, size_t at_least)
         assert_good(name, vmcp_key_parse_public((const char *)der, len, &key, &err), err);
         json_array_foreach(json_object_get(group, "tests"), t, test)
         {
+            if (refuse)
+                json_object_set_new(test, "result", json_string("invalid"));
             run_case(name, key, alg, test);
             count++;
         }
@@ -62,37 +65,47 @@ static void run_file(const char *name, const char *alg, size_t at_least)
 static void ed25519(void **state)
 {
     (void)state;
-    run_file("ed25519_test.json", "EdDSA", 150);
+    run_file("ed25519_test.json", "EdDSA", 150, false);
 }
 
 static void es256(void **state)
 {
     (void)state;
-    run_file("ecdsa_secp256r1_sha256_p1363_test.json", "ES256", 262);
+    run_file("ecdsa_secp256r1_sha256_p1363_test.json", "ES256", 262, false);
 }
 
 static void ps256(void **state)
 {
     (void)state;
-    run_file("rsa_pss_2048_sha256_mgf1_32_test.json", "PS256", 108);
-    run_file("rsa_pss_3072_sha256_mgf1_32_test.json", "PS256", 108);
+    run_file("rsa_pss_2048_sha256_mgf1_32_test.json", "PS256", 108, false);
+    run_file("rsa_pss_3072_sha256_mgf1_32_test.json", "PS256", 108, false);
 }
 
 static void rs256(void **state)
 {
     (void)state;
-    run_file("rsa_signature_2048_sha256_test.json", "RS256", 259);
-    run_file("rsa_signature_3072_sha256_test.json", "RS256", 259);
-    run_file("rsa_signature_4096_sha256_test.json", "RS256", 258);
+    run_file("rsa_signature_2048_sha256_test.json", "RS256", 259, false);
+    run_file("rsa_signature_3072_sha256_test.json", "RS256", 259, false);
+    run_file("rsa_signature_4096_sha256_test.json", "RS256", 258, false);
 }
 
 static void rs512(void **state)
 {
     (void)state;
-    run_file("rsa_signature_2048_sha512_test.json", "RS512", 259);
-    run_file("rsa_signature_3072_sha512_test.json", "RS512", 260);
-    run_file("rsa_signature_4096_sha512_test.json", "RS512", 259);
-    run_file("rsa_signature_8192_sha512_test.json", "RS512", 259);
+    run_file("rsa_signature_2048_sha512_test.json", "RS512", 259, false);
+    run_file("rsa_signature_3072_sha512_test.json", "RS512", 260, false);
+    run_file("rsa_signature_4096_sha512_test.json", "RS512", 259, false);
+    run_file("rsa_signature_8192_sha512_test.json", "RS512", 259, false);
+}
+
+/* A good signature of another hash, padding or salt is none of ours. */
+static void other_algorithms(void **state)
+{
+    (void)state;
+    run_file("rsa_pss_4096_sha512_mgf1_64_test.json", "PS256", 100, true);
+    run_file("rsa_signature_2048_sha256_test.json", "PS256", 250, true);
+    run_file("rsa_signature_2048_sha256_test.json", "RS512", 250, true);
+    run_file("rsa_signature_2048_sha512_test.json", "RS256", 250, true);
 }
 
 /* DER signatures, good or bad, are not what JWS means by ES256. */
@@ -120,8 +133,9 @@ static void ecdsa_in_der(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ed25519), cmocka_unit_test(es256), cmocka_unit_test(ps256),
-        cmocka_unit_test(rs256),   cmocka_unit_test(rs512), cmocka_unit_test(ecdsa_in_der),
+        cmocka_unit_test(ed25519),          cmocka_unit_test(es256), cmocka_unit_test(ps256),
+        cmocka_unit_test(other_algorithms), cmocka_unit_test(rs256), cmocka_unit_test(rs512),
+        cmocka_unit_test(ecdsa_in_der),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

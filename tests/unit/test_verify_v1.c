@@ -112,6 +112,12 @@ static void documents_that_are_refused(void **state)
         {"{\"name\":\"n\",\"secret\":\"s\",\"x\":1.5}", "name=n\nsecret=s\n", VMCP_E_MACHINE},
         {"{\"name\":\"n\",\"secret\":\"s\",\"x\":2147483648}", "name=n\nsecret=s\nx=2147483648\n",
          VMCP_E_MACHINE},
+        {"{\"name\":\"n\",\"secret\":\"s\",\"x\":2147483647}", "name=n\nsecret=s\nx=2147483647\n",
+         VMCP_OK},
+        {"{\"name\":\"n\",\"secret\":\"s\",\"x\":-2147483648}", "name=n\nsecret=s\nx=-2147483648\n",
+         VMCP_OK},
+        {"{\"name\":\"n\",\"secret\":\"s\",\"x\":-2147483649}", "name=n\nsecret=s\nx=-2147483649\n",
+         VMCP_E_MACHINE},
         /* types are not signed, so the schema says which it is */
         {"{\"name\":\"n\",\"secret\":\"s\",\"ram\":\"512\"}", "name=n\nram=512\nsecret=s\n",
          VMCP_E_MACHINE},
@@ -134,6 +140,8 @@ static void documents_that_are_refused(void **state)
          "memory=1\nname=n\nram=1\nsecret=s\n", VMCP_E_MACHINE},
         {"{\"name\":\"n\",\"secret\":\"s\",\"diskURL\":\"u\"}", "diskurl=u\nname=n\nsecret=s\n",
          VMCP_E_MACHINE},
+        {"{\"name\":\"n\",\"secret\":\"s\",\"diskURL\":\"u\",\"diskChecksum\":\"c\"}",
+         "diskchecksum=c\ndiskurl=u\nname=n\nsecret=s\n", VMCP_OK},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         struct vmcp_error err;

@@ -94,11 +94,11 @@ static int take_machine(CURLU *u, struct http_endpoint *e, struct vmcp_error *er
                 len = strcspn(name, "&");
             }
     if (!name && http_curl.url_get(u, CURLUPART_PATH, &path, 0) == CURLUE_OK &&
-        strncmp(path, "/vmcp/", 6) == 0) {
+        strncmp(path, "/vmcp/", 6) == 0 && path[6]) {
         name = path + 6;
         len = strlen(name);
     }
-    if (!name || len == 0)
+    if (!name)
         return 0;
     int rc = vmcp_machine_name_check(name, len, err);
     if (rc == 0)
@@ -109,12 +109,10 @@ static int take_machine(CURLU *u, struct http_endpoint *e, struct vmcp_error *er
 static int take_parts(CURLU *u, const char *machine, bool allow_http, struct http_endpoint *e,
                       struct vmcp_error *err)
 {
-    auto_curl_string char *user = NULL, *password = NULL, *fragment = NULL;
+    auto_curl_string char *user = NULL, *password = NULL;
     if (http_curl.url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK ||
         http_curl.url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
         return no_url(err, "the endpoint has a user or password in it");
-    if (http_curl.url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK)
-        return no_url(err, "the endpoint has a fragment");
     int rc = take_host(u, e, err);
     if (rc == 0)
         rc = check_scheme(u, e, allow_http, err);
@@ -147,6 +145,8 @@ int http_endpoint_parse(const char *url, const char *machine, bool allow_http,
     int rc = http_curl_load(err);
     if (rc < 0)
         return rc;
+    if (strchr(url, '#')) /* libcurl overlooks an empty one */
+        return no_url(err, "the endpoint has a fragment");
     auto_url CURLU *u = http_curl.url();
     if (!u || http_curl.url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
         return no_url(err, "the endpoint is not a URL");
