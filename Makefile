@@ -47,7 +47,7 @@ $(B)/libvmcp.a: $(call objects,$(LIB))
 $(B)/bin/vmcp: $(call objects,$(CLI) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/vmcp: LIBS = -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
-$(B)/bin/vmcpd: LIBS = -lmicrohttpd -lgnutls -ljansson -lcrypto
+$(B)/bin/vmcpd: LIBS = -lmicrohttpd -lgnutls -ljansson -lcrypto -lseccomp
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH)): ALL_CFLAGS += -Ilauncher
 $(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz
@@ -56,6 +56,9 @@ $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
+$(B)/test/test_sandbox: $(call objects,$(addprefix vmcp/server/,sandbox.c landlock.c seccomp.c \
+    privileges.c message.c))
+$(B)/test/test_sandbox: LIBS += -lseccomp
 BENCH := $(B)/bench/sign $(B)/bench/bare
 $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o
 $(BENCH): LIBS = -lmicrohttpd -lcrypto
