@@ -66,5 +66,8 @@ int vmcp_device_public(EVP_PKEY *pkey, EVP_PKEY **ret, struct vmcp_error *err)
     *ret = len > 0 ? d2i_PUBKEY(NULL, &at, len) : NULL;
     OPENSSL_free(der);
     ERR_clear_error();
-    return *ret ? 0 : vmcp_fail(err, VMCP_E_KEY_DEVICE, "the key's public half cannot be read");
+    return *ret ? 0
+                : vmcp_fail(err, VMCP_E_KEY_DEVICE,
+                            "the key's public half cannot be read; a token must hold it beside the "
+                            "private one, with the same id");
 }

@@ -5,12 +5,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "buf.h"
 #include "file.h"
+#include "terminal.h"
 
 typedef int (*reader)(struct vmcp_passphrase *pass, const char *value, struct vmcp_error *err);
 
@@ -146,32 +145,28 @@ int vmcp_passphrase_init(struct vmcp_passphrase *pass, const char *source, bool 
     return 0;
 }
 
-/* OpenSSL's own prompt would take standard input where there is no terminal. */
-static bool has_terminal(void)
-{
-    auto_close int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    return fd >= 0 && isatty(fd);
-}
-
-/* Echo is off while it reads, and comes back on signals too. */
 static int prompt(struct vmcp_passphrase *pass, const char *what, bool twice,
                   struct vmcp_error *err)
 {
-    char text[160];
-    if (!has_terminal())
+    char text[160], again[sizeof(pass->text)];
+    size_t again_len = 0;
+    if (!vmcp_terminal_is_there())
         return vmcp_fail(err, VMCP_E_PASSPHRASE,
                          "there is no terminal to ask for %s; --passphrase SOURCE names another "
                          "source",
                          what);
     snprintf(text, sizeof(text), "Enter %s: ", what);
-    int rc = EVP_read_pw_string_min(pass->text, 0, VMCP_PASSPHRASE_MAX, text, twice);
-    ERR_clear_error();
-    pass->len = rc == 0 ? strlen(pass->text) : 0;
-    if (rc == 0 && pass->len > 0)
-        return 0;
-    OPENSSL_cleanse(pass->text, sizeof(pass->text));
-    return vmcp_fail(err, VMCP_E_PASSPHRASE, "%s was not entered%s", what,
-                     twice ? " twice the same" : "");
+    int rc = vmcp_terminal_ask(text, pass->text, sizeof(pass->text), &pass->len, err);
+    if (rc < 0 || !twice)
+        return rc;
+    snprintf(text, sizeof(text), "Enter %s again: ", what);
+    rc = vmcp_terminal_ask(text, again, sizeof(again), &again_len, err);
+    if (rc == 0 && (again_len != pass->len || CRYPTO_memcmp(again, pass->text, again_len) != 0))
+        rc = vmcp_fail(err, VMCP_E_PASSPHRASE, "the two passphrases are not the same");
+    OPENSSL_cleanse(again, sizeof(again));
+    if (rc < 0)
+        vmcp_passphrase_clear(pass);
+    return rc;
 }
 
 static int get(struct vmcp_passphrase *pass, const char *what, bool twice, struct vmcp_error *err)
@@ -180,7 +175,7 @@ static int get(struct vmcp_passphrase *pass, const char *what, bool twice, struc
     int rc = 0;
     if (pass->have)
         return 0;
-    if (!pass->source && !(pass->ask && has_terminal()))
+    if (!pass->source && !(pass->ask && vmcp_terminal_is_there()))
         return vmcp_fail(err, VMCP_E_PASSPHRASE, "needs %s; --passphrase SOURCE gives it", what);
     if (!pass->source || is_prompt(pass->source))
         rc = prompt(pass, what, twice, err);
