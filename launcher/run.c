@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "credentials/adc.h"
 #include "lib/file.h"
 #include "trustsource.h"
 
@@ -161,53 +162,89 @@ int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
     return 0;
 }
 
-static int choose_token(struct launch_run *run, struct vmcp_error *err)
+/* The IAM Credentials API, for whoever acts as a service account. */
+static int find_iam(struct launch_run *run, struct vmcp_error *err)
 {
-    const struct launch_settings *s = run->settings;
-    auto_keyfile struct launch_keyfile key = {0};
-    const char *content = s->credentials_attribute;
-    if (!s->credentials && !content)
-        return launch_token_metadata(&run->metadata, &run->token, err);
-    int rc = s->credentials ? launch_keyfile_load(s->credentials, &key, err)
-                            : launch_keyfile_parse("the metadata attribute service-credentials",
-                                                   content, strlen(content), &key, err);
+    const char *given = run->settings->iam_endpoint;
+    size_t len = given ? strlen(given) : 0;
+    int n = given ? asprintf(&run->iam, "%s%s", given, len && given[len - 1] == '/' ? "" : "/")
+                  : asprintf(&run->iam, "https://iamcredentials.%s/", run->destinations.universe);
+    if (n >= 0)
+        return 0;
+    run->iam = NULL;
+    return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+}
+
+/* scheme://host[:port]/ of the Compute API: for whom a self-signed token is. */
+static int find_audience(struct launch_run *run, struct vmcp_error *err)
+{
+    const char *base = run->compute.base;
+    const char *host = strstr(base, "://");
+    size_t len = host ? (size_t)(host - base) + 3 + strcspn(host + 3, "/") : 0;
+    if (asprintf(&run->audience, "%.*s/", (int)len, base) >= 0)
+        return 0;
+    run->audience = NULL;
+    return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+}
+
+static int choose_token(struct launch_run *run, const struct launch_adc *adc,
+                        struct vmcp_error *err)
+{
+    struct launch_source *source = NULL;
+    int rc = find_iam(run, err);
+    if (rc == 0)
+        rc = find_audience(run, err);
     if (rc < 0)
         return rc;
-    if (!s->universe && key.universe) {
-        rc = launch_universe_check(key.universe, err);
-        if (rc < 0)
-            return vmcp_error_locate(err, "universe_domain");
-        run->universe = steal(&key.universe);
-        run->destinations.universe = run->universe;
-    }
-    return launch_token_keyfile(&key, run->http, &run->destinations, &run->token, err);
+    struct launch_purpose purpose = {.rules = &run->destinations,
+                                     .scope = LAUNCH_SCOPE,
+                                     .audience = run->audience,
+                                     .self_signed = run->settings->self_signed,
+                                     .iam = run->iam};
+    rc = launch_adc_source(adc, run->settings, &purpose, &source, err);
+    return rc < 0 ? rc : launch_token_new(source, &run->token, err);
+}
+
+/* --universe comes first, then what the key file says. */
+static int find_universe(struct launch_run *run, const struct launch_adc *adc,
+                         struct vmcp_error *err)
+{
+    const char *given = run->settings->universe, *said = launch_adc_universe(adc);
+    run->universe = strdup(given ? given : said ? said : "googleapis.com");
+    if (!run->universe)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a domain");
+    run->destinations.universe = run->universe;
+    int rc = launch_universe_check(run->universe, err);
+    return rc < 0 && !given ? vmcp_error_locate(err, "universe_domain") : rc;
 }
 
 int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
 {
     struct launch_settings *s = run->settings;
+    auto_adc struct launch_adc adc = {0};
     run->destinations = (struct launch_destinations){
-        .universe = s->universe ? s->universe : "googleapis.com",
         .api = s->api_endpoint,
         .token_endpoint = s->token_endpoint,
         .insecure_api = s->insecure_api,
     };
-    int rc = launch_universe_check(run->destinations.universe, err);
-    if (rc == 0)
-        rc = launch_destinations_check(&run->destinations, err);
+    int rc = launch_destinations_check(&run->destinations, err);
     if (rc == 0)
         rc = launch_settings_place(s, &run->metadata, err);
     if (rc == 0)
-        rc = choose_token(run, err);
-    if (rc < 0)
-        return rc;
+        rc = launch_adc_find(s, &run->metadata, &adc, err);
+    if (rc == 0)
+        rc = find_universe(run, &adc, err);
     run->compute = (struct launch_compute){.http = run->http,
-                                           .token = run->token,
                                            .rules = &run->destinations,
                                            .report = run->report,
                                            .project = s->project,
                                            .patience = 120};
-    return launch_compute_base(&run->compute, err);
+    if (rc == 0)
+        rc = launch_compute_base(&run->compute, err);
+    if (rc == 0)
+        rc = choose_token(run, &adc, err);
+    run->compute.token = run->token;
+    return rc;
 }
 
 void launch_run_clear(struct launch_run *run)
@@ -222,5 +259,7 @@ void launch_run_clear(struct launch_run *run)
     free(run->trust_source);
     free(run->dir);
     free(run->universe);
+    free(run->iam);
+    free(run->audience);
     *run = (struct launch_run)LAUNCH_RUN(NULL, NULL);
 }

@@ -42,7 +42,7 @@ struct launch_run {
     struct launch_state state;
     json_t *settled; /* ids of VMs that earlier runs sent and this one found made; owned */
     struct launch_destinations destinations;
-    char *universe; /* of the key file */
+    char *universe, *iam, *audience; /* what the token is for; owned */
     struct launch_token *token;
     struct launch_compute compute;
 };

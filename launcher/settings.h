@@ -33,7 +33,9 @@ struct launch_settings {
     struct vmcp_list zones;
     const char *credentials;           /* a path */
     const char *credentials_attribute; /* content */
-    const char *api_endpoint, *token_endpoint, *universe;
+    const char *access_token_file, *impersonate;
+    bool self_signed;
+    const char *api_endpoint, *token_endpoint, *iam_endpoint, *universe;
     bool insecure_api;
     /* the plan */
     const char *image, *series, *name_suffix;

@@ -12,7 +12,8 @@
 enum {
     ANSWER_MAX = 8 * 1024 * 1024, /* an instance holds 512 KB of metadata, escaped */
     URL_MAX = 2048,
-    PAUSE_MAX = 32 /* seconds */
+    PAUSE_MAX = 32, /* seconds */
+    BEARER_MAX = 32 * 1024
 };
 
 int launch_compute_base(struct launch_compute *compute, struct vmcp_error *err)
@@ -91,18 +92,18 @@ static int persist(const struct launch_compute *c, struct http_exchange *exchang
                    struct launch_reply *reply, struct vmcp_error *err)
 {
     int64_t start = launch_uptime_ms();
-    bool fresh = false, refreshed = false;
+    auto_secret_buf struct vmcp_buf bearer = VMCP_BUF(BEARER_MAX), refused = VMCP_BUF(BEARER_MAX);
     for (int n = 1;; n++) {
         char why[300];
         int after = -1;
         reset(reply);
-        int rc = launch_token_get(c->token, fresh, &exchange->bearer, err);
+        int rc = launch_token_get(c->token, refused.data, &bearer, err);
         if (rc < 0)
             return rc;
-        fresh = false;
+        exchange->bearer = bearer.data;
         rc = once(c, exchange, reply, &after, err);
-        if (rc == 0 && reply->status == 401 && !refreshed) {
-            fresh = refreshed = true;
+        if (rc == 0 && reply->status == 401 && !refused.data) {
+            vmcp_buf_add(&refused, bearer.data, bearer.len);
             continue;
         }
         if (rc == 0 && !can_succeed_later(reply))

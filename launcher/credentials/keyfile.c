@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cloud/resource.h"
-#include "lib/file.h"
 #include "lib/json.h"
 #include "lib/jws.h"
 #include "lib/limits.h"
@@ -76,15 +75,11 @@ static int parse_document(const json_t *document, const char *where, struct laun
     return 0;
 }
 
-int launch_keyfile_parse(const char *where, const char *data, size_t len,
-                         struct launch_keyfile *ret, struct vmcp_error *err)
+int launch_keyfile_read(const char *where, const json_t *document, struct launch_keyfile *ret,
+                        struct vmcp_error *err)
 {
     auto_keyfile struct launch_keyfile k = {0};
-    json_auto_t *document = NULL;
-    if (vmcp_json_parse_object(data, len, &document, err) < 0)
-        return refuse(err, where, "not JSON");
     int rc = parse_document(document, where, &k, err);
-    vmcp_json_wipe(document);
     if (rc < 0)
         return rc;
     *ret = k;
@@ -92,28 +87,51 @@ int launch_keyfile_parse(const char *where, const char *data, size_t len,
     return 0;
 }
 
-int launch_keyfile_load(const char *path, struct launch_keyfile *ret, struct vmcp_error *err)
+int launch_keyfile_parse(const char *where, const char *data, size_t len,
+                         struct launch_keyfile *ret, struct vmcp_error *err)
 {
-    auto_secret_buf struct vmcp_buf text = VMCP_BUF(VMCP_KEY_FILE_MAX);
-    int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &text, err);
-    if (rc < 0)
-        return rc;
-    return launch_keyfile_parse(path, text.data ? text.data : "", text.len, ret, err);
+    json_auto_t *document = NULL;
+    if (vmcp_json_parse_object(data, len, &document, err) < 0)
+        return refuse(err, where, "not JSON");
+    int rc = launch_keyfile_read(where, document, ret, err);
+    vmcp_json_wipe(document);
+    return rc;
 }
 
-int launch_keyfile_assertion(const struct launch_keyfile *keyfile, const char *audience,
-                             const char *scope, long long now, char **ret, struct vmcp_error *err)
+/* Sign the claims (taken; NULL: no memory). */
+static int sign(const struct launch_keyfile *keyfile, json_t *claims, char **ret,
+                struct vmcp_error *err)
 {
-    /* Ten seconds back: a clock that runs a little ahead is no reason to be refused. */
-    json_auto_t *claims =
-        json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, "scope", scope, "aud",
-                  audience, "iat", (json_int_t)(now - 10), "exp", (json_int_t)(now - 10 + 3600));
     size_t len = 0;
     auto_free char *text = claims ? vmcp_json_text(claims, &len) : NULL;
+    json_decref(claims);
     if (!text)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an assertion");
     return vmcp_jws_sign(keyfile->key, vmcp_alg_find("RS256"), "JWT", keyfile->key_id, text, len,
                          ret, err);
+}
+
+/* Ten seconds back: a clock that runs a little ahead is no reason to be refused. */
+enum { BACK = 10 };
+
+int launch_keyfile_assertion(const struct launch_keyfile *keyfile, const char *audience,
+                             const char *scope, long long now, char **ret, struct vmcp_error *err)
+{
+    return sign(keyfile,
+                json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, "scope", scope, "aud",
+                          audience, "iat", (json_int_t)(now - BACK), "exp",
+                          (json_int_t)(now + LAUNCH_JWT_LIFE)),
+                ret, err);
+}
+
+int launch_keyfile_token(const struct launch_keyfile *keyfile, const char *audience, long long now,
+                         char **ret, struct vmcp_error *err)
+{
+    return sign(keyfile,
+                json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, "sub", keyfile->email,
+                          "aud", audience, "iat", (json_int_t)(now - BACK), "exp",
+                          (json_int_t)(now + LAUNCH_JWT_LIFE)),
+                ret, err);
 }
 
 void launch_keyfile_clear(struct launch_keyfile *keyfile)

@@ -7,11 +7,14 @@
 #ifndef LAUNCH_KEYFILE_H
 #define LAUNCH_KEYFILE_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "lib/auto.h"
 #include "lib/error.h"
 #include "lib/key.h"
+
+enum { LAUNCH_JWT_LIFE = 3600 - 10 }; /* seconds that what is signed here is good for */
 
 #define LAUNCH_TOKEN_URI "https://oauth2.googleapis.com/token"
 
@@ -24,10 +27,10 @@ struct launch_keyfile {
     struct vmcp_key *key;
 };
 
-/* Read one from a file (0600 or stricter) or from memory; `where` names it in messages. Errors:
- * VMCP_E_FILE, VMCP_E_FILE_MODE, VMCP_E_CREDENTIALS. */
-VMCP_MUST_CHECK int launch_keyfile_load(const char *path, struct launch_keyfile *ret,
-                                        struct vmcp_error *err);
+/* Read one from a document (borrowed), or from its text; `where` names it in messages. Errors:
+ * VMCP_E_CREDENTIALS. */
+VMCP_MUST_CHECK int launch_keyfile_read(const char *where, const json_t *document,
+                                        struct launch_keyfile *ret, struct vmcp_error *err);
 VMCP_MUST_CHECK int launch_keyfile_parse(const char *where, const char *data, size_t len,
                                          struct launch_keyfile *ret, struct vmcp_error *err);
 
@@ -36,6 +39,10 @@ VMCP_MUST_CHECK int launch_keyfile_parse(const char *where, const char *data, si
 VMCP_MUST_CHECK int launch_keyfile_assertion(const struct launch_keyfile *keyfile,
                                              const char *audience, const char *scope, long long now,
                                              char **ret, struct vmcp_error *err);
+
+/* A JWT that is itself the token, for nobody but `audience`, an origin with a slash at its end. */
+VMCP_MUST_CHECK int launch_keyfile_token(const struct launch_keyfile *keyfile, const char *audience,
+                                         long long now, char **ret, struct vmcp_error *err);
 
 void launch_keyfile_clear(struct launch_keyfile *keyfile);
 #define auto_keyfile VMCP_AUTO(launch_keyfile_clear)

@@ -291,7 +291,8 @@ class World:
         self.state = folder / "state"
         self.env = {k: v for k, v in os.environ.items()
                     if not re.match(r"VMCP_|GCE_|CLOUDSDK_|GOOGLE_|.*_proxy", k, re.I)}
-        self.env.update(GCE_METADATA_HOST=self.metadata.host,
+        # no login of whoever runs the tests
+        self.env.update(CLOUDSDK_CONFIG=str(folder / "gcloud"), GCE_METADATA_HOST=self.metadata.host,
                         CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=self.compute.url)
         self.base = ["--endpoint", self.responder.url, "--machine", "flask-app",
                      "--trust", str(self.trust)]

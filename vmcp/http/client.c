@@ -245,3 +245,24 @@ int http_client_do(struct http_client *client, const struct http_exchange *excha
     }
     return 0;
 }
+
+char *http_escape(const char *value)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    char *out = malloc(3 * strlen(value) + 1), *o = out;
+    for (; out && *value; value++) {
+        unsigned char c = (unsigned char)*value;
+        if (strchr(plain, *value)) {
+            *o++ = *value;
+        } else {
+            *o++ = '%';
+            *o++ = digits[c >> 4];
+            *o++ = digits[c & 15];
+        }
+    }
+    if (out)
+        *o = '\0';
+    return out;
+}

@@ -65,6 +65,10 @@ VMCP_MUST_CHECK int http_client_do(struct http_client *client, const struct http
 
 void http_response_clear(struct http_response *response);
 
+/* Percent-encode for a path segment, query or form value: all but the unreserved characters of
+ * RFC 3986, section 2.3. New string, free(); NULL without memory. */
+char *http_escape(const char *value);
+
 #define auto_response VMCP_AUTO(http_response_clear)
 #define auto_client   VMCP_AUTO(http_client_auto_)
 VMCP_DEFINE_AUTO(http_client_auto_, struct http_client *, http_client_free)
