@@ -299,14 +299,15 @@ def planned(world, machine, gce):
     body, warnings = done.report["bodies"][0], done.report.get("warnings", [])
     changed = set()
     if body["name"] != machine["name"]:
-        changed.add("/machine/name")
+        changed.add(("/machine/name", body["name"]))
     shape = re.search(r"/e2-custom-(\d+)-(\d+)$", body["machineType"])
     if shape:
         made = {"cpus": int(shape[1]), "memory": int(shape[2]), "ram": int(shape[2])}
-        changed |= {f"/machine/{k}" for k in made if machine.get(k, made[k]) != made[k]}
+        changed |= {(f"/machine/{k}", str(made[k])) for k in made
+                    if machine.get(k, made[k]) != made[k]}
     size = int(body["disks"][0].get("initializeParams", {}).get("diskSizeGb", 0)) * 1024
     if not (gce or {}).get("disks") and machine.get("disk", size) != size:
-        changed.add("/machine/disk")
+        changed.add(("/machine/disk", str(size // 1024)))
     isolated = False
     for text in warnings:
         isolated |= text.startswith("no external address")
@@ -332,8 +333,13 @@ def linted(vmcp, machine, gce):
     report = vmcp("lint", "--json", "-", stdin=text).json
     if any(re.search("refuses|no machine type", f["text"]) for f in report["findings"]):
         return None
-    return {(f["pointer"], f["text"]) if f["text"].startswith("flag") else f["pointer"]
-            for f in report["findings"]}
+    found = set()
+    for finding in report["findings"]:
+        pointer, text = finding["pointer"], finding["text"]
+        value = re.search(r" becomes `?([^ `]+)", text)
+        found.add((pointer, text) if text.startswith("flag") else
+                  (pointer, value[1].rstrip(":")) if value else pointer)
+    return found
 
 
 def disk(**params):
