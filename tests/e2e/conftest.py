@@ -122,7 +122,7 @@ class Vmcpd:
         killer.start()
         for line in self.process.stdout:
             lines.append(line)
-            ready = re.search(r"ready on (http://\S+:(\d+)/vmcp)$", line)
+            ready = re.search(r"ready on (https?://\S+:(\d+)/vmcp)$", line)
             if ready:
                 self.url, self.port = ready[1], int(ready[2])
                 break

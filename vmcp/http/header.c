@@ -26,7 +26,7 @@ char *http_request_header_list(const struct http_request *req, const char *name)
     struct header_list list = {.name = name, .text = VMCP_BUF(HTTP_HEADER_MAX)};
     MHD_get_connection_values(req->connection, MHD_HEADER_KIND, add_line, &list);
     auto_buf struct vmcp_buf text = list.text;
-    return text.failed ? NULL : vmcp_buf_steal(&text, NULL);
+    return text.failed || !text.data ? NULL : vmcp_buf_steal(&text, NULL);
 }
 
 const char *http_request_host(const struct http_request *req)

@@ -13,6 +13,7 @@
 #include "http/server.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
+#include "message.h"
 #include "notify.h"
 #include "reload.h"
 #include "service.h"
@@ -28,12 +29,6 @@ struct loop {
     int signals, control;
     char *control_path; /* owned; NULL: none */
 };
-
-static void complain(const struct vmcp_error *err)
-{
-    fprintf(stderr, "vmcpd: error: %s%s%s [%s]\n", err->where, err->where[0] ? ": " : "", err->text,
-            vmcp_code_name(err->code));
-}
 
 static void print_loaded(const struct srv_settings *settings, const struct srv_snapshot *s)
 {
@@ -53,7 +48,7 @@ static int reload(struct loop *loop, const char *why, json_t **ret_findings, str
 {
     if (loop->service.settings->watch &&
         srv_watch_begin(&loop->watch, loop->service.settings, err) < 0)
-        complain(err); /* what cannot be watched cannot be loaded either, and is told so */
+        srv_message_error(err); /* what cannot be watched cannot be loaded either, and is told so */
     int rc = srv_reload(&loop->service, why, ret_findings, err);
     if (rc == 0 && loop->transport.server)
         http_server_set_tls(loop->transport.server, loop->service.snapshot->tls);
@@ -72,6 +67,7 @@ static void answer_control(struct loop *loop)
         outcome = (struct vmcp_error){0};
     srv_control_answer(fd, &outcome, findings);
 }
+    srv_log_reopen(&loop->service.log);
 
 /* 0, or the signal that ends the server. */
 static int take_signal(struct loop *loop)
@@ -84,6 +80,7 @@ static int take_signal(struct loop *loop)
         return (int)info.ssi_signo;
     reload(loop, "SIGHUP", NULL, &err);
     return 0;
+    srv_log_reopen(&loop->service.log);
 }
 
 /* Until a signal ends it; gives that back. */
@@ -120,7 +117,9 @@ static int listen_for_control(const struct srv_settings *settings, struct loop *
 static int serve(const struct srv_settings *settings, struct loop *loop, struct vmcp_error *err)
 {
     const struct srv_transport_settings *transport = &settings->transport;
-    int rc = listen_for_control(settings, loop, err);
+    int rc = srv_log_open(&loop->service.log, settings->access_log, settings->log_json, err);
+    if (rc == 0)
+        rc = listen_for_control(settings, loop, err);
     if (rc == 0)
         rc = srv_transport_open(transport, &loop->transport, err);
     if (rc == 0)
@@ -134,7 +133,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     srv_notify("READY=1");
     int signal_number = wait_for_end(loop);
     srv_notify("STOPPING=1");
-    fprintf(stderr, "vmcpd: stopping on %s\n", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    srv_message(SRV_INFO, "vmcpd: stopping on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     srv_transport_stop(transport, &loop->transport);
     return 0;
 }
@@ -202,6 +201,7 @@ int main(int argc, char **argv)
         return srv_verb_reload(argc - 1, argv + 1);
     int rc = srv_settings_parse(argc, argv, &settings, &help, &err);
     if (rc == 0 && help) {
+    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a write that fails, and no more */
         print_help();
         return 0;
     }

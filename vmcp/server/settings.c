@@ -46,8 +46,10 @@ static const struct vmcp_option options[] = {
      "reload when machines, keys or the key list change on disk"},
     {"control", "PATH", VMCP_OPT_STRING, AT(control), 0, 0,
      "the socket of `vmcpd reload` (control in $RUNTIME_DIRECTORY, if that is set)"},
-    {"access-log", "off|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
-     "a line for each request on standard error (-, the default), or none"},
+    {"access-log", "off|FILE|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
+     "a line for each request: appended to FILE, on standard error (-, the default), or none"},
+    {"log-format", "FORMAT", VMCP_OPT_STRING, AT(log_format), 0, 0,
+     "of those lines: text (default) or json"},
     {"max-connections", "N", VMCP_OPT_INT, AT(transport.connections), 0, MANY,
      "connections in all (4096; 0: no limit but that of descriptors)"},
     {"max-connections-each", "N", VMCP_OPT_INT, AT(transport.connections_each), 0, MANY,
@@ -77,8 +79,8 @@ const struct vmcp_command srv_command = {
     .max_operands = 0,
     .details = "Answers GET /vmcp, /vmcp/NAME and /vmcp?vm=NAME, /.well-known/jwks.json, /healthz\n"
                "and /readyz. SIGHUP, or `vmcpd reload`, reads machines and keys again: all of\n"
-               "them are good, or the old ones stay. SIGTERM and SIGINT stop it: what is in\n"
-               "flight is finished first.\n",
+               "them are good, or the old ones stay; the access log is opened again.\n"
+               "SIGTERM and SIGINT stop it: what is in flight is finished first.\n",
     .example = "  vmcp keygen --alg ed25519 --out cfg.key\n"
                "  vmcpd --domain cfg.example.org --key cfg.key --configs configs "
                "--listen 127.0.0.1:8080\n",

@@ -26,6 +26,7 @@ struct srv_settings {
     bool watch, check, version;
 };
 
+    bool log_json; /* of --log-format */
 extern const struct vmcp_command srv_command;
 
 /* Parse and check the command line. *ret_help: --help was asked for, nothing else was checked.

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits of connections and requests: whoever is over one, the others are still served."""
+import contextlib
+import http.client
+import resource
+import selectors
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from conftest import MACHINE, eventually, run, write_json
+
+QUESTION = "/vmcp/web?cvm_salt=S-1&cvm_hostid=h-1"
+HEAD = f"GET {QUESTION} HTTP/1.1\r\nHost: x\r\nAccept: application/jose\r\nX-Long: ".encode()
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def dial(port, source="127.0.0.1", timeout=5):
+    return socket.create_connection(("127.0.0.1", port), timeout, source_address=(source, 0))
+
+
+def ask(port, source="127.0.0.1", target="/healthz", headers=None, timeout=5):
+    """One request on a connection of its own: the response, its body read."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout, source_address=(source, 0))
+    try:
+        connection.request("GET", target, headers=headers or {})
+        response = connection.getresponse()
+        response.text = response.read().decode()
+        return response
+    finally:
+        connection.close()
+
+
+def is_closed(s, within):
+    """The other side closes within so many seconds, without a word."""
+    s.settimeout(within)
+    try:
+        return s.recv(4096) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+class SlowSenders:
+    """Clients whose headers never end: one byte a second each, from a thread of its own."""
+
+    def __init__(self, port, sources, count):
+        self.sockets = [dial(port, sources[i % len(sources)]) for i in range(count)]
+        for i, s in enumerate(self.sockets):
+            s.setblocking(False)
+            with contextlib.suppress(OSError):
+                s.send(HEAD[:1 + i % len(HEAD)])
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.stopping.wait(1):
+            for s in self.sockets:
+                with contextlib.suppress(OSError):
+                    s.send(b"a")
+
+    def open(self):
+        """How many the server has not closed."""
+        count = 0
+        for s in self.sockets:
+            try:
+                count += s.recv(1) != b""
+            except BlockingIOError:
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        for s in self.sockets:
+            s.close()
+
+
+@pytest.mark.parametrize("sources", [("127.0.0.2", "127.0.0.3"), ("127.0.0.1",)],
+                         ids=["others", "own"])
+def test_a_thousand_slow_senders(vmcpd, sources):
+    """With the limits as shipped, an honest client is answered within 100 ms throughout."""
+    server = vmcpd({"web": {"name": "web", "secret": "a-long-enough-secret"}}, "--access-log",
+                   "off", key=("ed25519",))
+    with SlowSenders(server.port, sources, 1000) as slow:
+        assert slow.open() == 1000
+        times, until = [], time.monotonic() + 6
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            answer = ask(server.port, target=QUESTION, headers={"Accept": "application/jose"})
+            times.append(time.monotonic() - begun)
+            assert answer.status == 200 and answer.text.count(".") == 2
+            time.sleep(0.01)
+        assert len(times) > 100 and max(times) < 0.1, sorted(times)[-5:]
+        assert slow.open() == 1000  # nobody's place was needed
+
+
+def test_headers_have_to_end_in_time(vmcpd):
+    """However steadily the bytes arrive, and after an answer too."""
+    server = vmcpd(None, "--header-timeout", "2")
+    with dial(server.port) as first, dial(server.port) as later:
+        later.sendall(REQUEST)
+        assert later.recv(4096).startswith(b"HTTP/1.1 200")
+        begun, ends = time.monotonic(), {}
+        first.settimeout(0.2)
+        later.settimeout(0.2)
+        for name in ("first", "later"):
+            (first if name == "first" else later).sendall(HEAD)
+        while len(ends) < 2 and time.monotonic() - begun < 8:
+            for name, s in (("first", first), ("later", later)):
+                if name in ends:
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    try:
+                        s.sendall(b"a")
+                        if s.recv(1) == b"":
+                            ends[name] = time.monotonic() - begun
+                    except ConnectionError:
+                        ends[name] = time.monotonic() - begun
+        assert set(ends) == {"first", "later"} and all(1.5 < t < 4 for t in ends.values()), ends
+
+
+def test_a_handshake_has_to_end_in_time(vmcpd, certificates):
+    server = vmcpd(None, "--header-timeout", "1", *certificates.options)
+    with dial(server.port) as s:
+        s.sendall(b"\x16\x03\x01\x01\x00\x01")  # the beginning of a ClientHello
+        assert is_closed(s, 4)
+
+
+@pytest.fixture(name="certificates")
+def certificates_fixture(scratch):
+    """A certificate for 127.0.0.1, made by openssl."""
+    cert, key = scratch / "server.pem", scratch / "server.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+                   check=True, capture_output=True, timeout=30)
+    key.chmod(0o600)
+    return SimpleNamespace(cert=cert, options=("--tls-cert", cert, "--tls-key", key))
+
+
+def test_silence_ends(vmcpd):
+    server = vmcpd(None, "--idle-timeout", "1", "--header-timeout", "60")
+    with dial(server.port) as silent:
+        assert is_closed(silent, 5)
+
+
+@pytest.mark.parametrize("text", [b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HT"],
+                         ids=["answered", "unfinished"])
+def test_a_client_that_closes_its_side_is_let_go(vmcpd, text):
+    server = vmcpd(None, "--idle-timeout", "60", "--header-timeout", "60")
+    with dial(server.port) as s:
+        s.sendall(text)
+        time.sleep(0.3)
+        s.shutdown(socket.SHUT_WR)
+        s.settimeout(5)
+        while s.recv(4096):
+            pass
+
+
+@pytest.mark.parametrize("flooders", [("127.0.0.2",), ("127.0.0.2", "127.0.0.3"), ("127.0.0.1",)],
+                         ids=["one", "two", "own"])
+def test_a_full_table_locks_nobody_out(vmcpd, flooders):
+    server = vmcpd(None, "--max-connections", "60", "--max-connections-each", "40")
+    held = []
+    for i in range(200):
+        with contextlib.suppress(OSError):
+            held.append(dial(server.port, flooders[i % len(flooders)]))
+            held[-1].sendall(b"GET / HTTP/1.1\r\nX: ")
+        if i % 10 == 0:
+            assert ask(server.port).status == 200
+    for _ in range(50):
+        assert ask(server.port).status == 200
+    for s in held:
+        s.close()
+
+
+def test_one_address_has_its_share(vmcpd):
+    """The oldest that waits goes; what another address holds stays."""
+    server = vmcpd(None, "--max-connections-each", "10")
+    with dial(server.port, "127.0.0.2") as other:
+        held = []
+        for _ in range(10):
+            held.append(dial(server.port))
+            time.sleep(0.15)
+        eleventh = dial(server.port)
+        eleventh.sendall(REQUEST)
+        assert eleventh.recv(4096).startswith(b"HTTP/1.1 200")
+        assert is_closed(held[0], 2)
+        held[-1].sendall(REQUEST)
+        assert held[-1].recv(4096).startswith(b"HTTP/1.1 200")
+        other.sendall(REQUEST)
+        assert other.recv(4096).startswith(b"HTTP/1.1 200")
+        for s in (*held, eleventh):
+            s.close()
+
+
+def test_too_few_descriptors(vmcpd, bin, keys, scratch):
+    """More clients than the process may have descriptors: they are pushed out, nobody hangs."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = vmcpd()
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (64, hard[1]))
+    held = []
+    for _ in range(150):
+        with contextlib.suppress(OSError):
+            held.append(dial(server.port, "127.0.0.2"))
+    for _ in range(20):
+        assert ask(server.port).status == 200
+    for s in held:
+        s.close()
+    assert eventually(lambda: ask(server.port).status == 200)
+
+
+def test_requests_of_one_address(vmcpd):
+    server = vmcpd(None, "--rate", "2", "--rate-burst", "6", "--access-log", "off")
+    answers = [ask(server.port, target=QUESTION) for _ in range(12)]
+    refused = [a for a in answers if a.status == 429]
+    assert [a.status for a in answers[:6]] == [200] * 6 and len(refused) >= 5
+    last = answers[-1]
+    assert last.status == 429 and '"code":"rate-limited"' in last.text
+    assert last.getheader("Content-Type") == "application/problem+json"
+    assert last.getheader("Cache-Control") == "no-store"
+    wait = int(last.getheader("Retry-After"))
+    assert 1 <= wait <= 2
+    assert ask(server.port, "127.0.0.2").status == 200  # the others are still served
+    time.sleep(wait)
+    assert ask(server.port).status == 200
+    with dial(server.port) as s:  # a refusal keeps the connection
+        for _ in range(4):
+            s.sendall(REQUEST)
+            assert s.recv(4096).startswith((b"HTTP/1.1 200", b"HTTP/1.1 429"))
+
+
+def test_trusted_proxies_speak_for_their_clients(vmcpd):
+    server = vmcpd(None, "--rate", "1", "--rate-burst", "3", "--trusted-proxy", "127.0.0.9",
+                   "--trusted-proxy", "10.0.0.0/8")
+
+    def statuses(count, source, header):
+        return [ask(server.port, source, headers=header(i)).status for i in range(count)]
+
+    def forged(i):
+        return {"X-Forwarded-For": f"198.51.100.{i}", "Forwarded": f"for=198.51.100.{i}"}
+
+    assert statuses(20, "127.0.0.1", forged).count(429) >= 15  # not a proxy: not believed
+    assert statuses(20, "127.0.0.9",
+                    lambda i: {"X-Forwarded-For": f"198.51.100.{i}"}) == [200] * 20
+    assert statuses(20, "127.0.0.9",
+                    lambda i: {"Forwarded": f"for=203.0.113.{i}"}) == [200] * 20
+    # Only what trusted proxies wrote counts: the client wrote the left part.
+    assert statuses(20, "127.0.0.9", lambda i: {
+        "X-Forwarded-For": f"1.1.1.{i}, 192.0.2.7, 10.1.1.1"}).count(429) >= 15
+    assert statuses(20, "127.0.0.9", lambda i: {
+        "X-Forwarded-For": f"2001:db8::{i:x}"}).count(429) >= 15  # one /64
+
+
+def test_a_thousand_vms_behind_one_address(vmcpd):
+    """All at once, as shipped, and each is answered."""
+    server = vmcpd(None, "--access-log", "off", key=("ed25519",))
+    selector = selectors.DefaultSelector()
+    begun, answered = time.monotonic(), {}
+    for i in range(1000):
+        s = dial(server.port)
+        s.sendall(HEAD + b"a\r\nConnection: close\r\n\r\n")
+        s.setblocking(False)
+        selector.register(s, selectors.EVENT_READ, i)
+        answered[i] = b""
+    open_ones = 1000
+    while open_ones and time.monotonic() - begun < 60:
+        for key, _ in selector.select(1):
+            data = key.fileobj.recv(65536)
+            answered[key.data] += data
+            if not data:
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+                open_ones -= 1
+    assert open_ones == 0
+    assert all(text.startswith(b"HTTP/1.1 200") for text in answered.values())
+
+
+def test_the_size_of_headers(vmcpd):
+    server = vmcpd()
+    assert ask(server.port, headers={"X": "a" * 5000}).status == 200
+    for target, header in (("/healthz", "a" * 8192), ("/healthz?x=" + "a" * 8192, "a")):
+        assert ask(server.port, target=target, headers={"X": header}).status in (414, 431)
+
+
+def test_a_stop_does_not_wait_for_ever(vmcpd):
+    server = vmcpd(None, "--grace", "1")
+    with dial(server.port) as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\n")  # begun, and never ended
+        time.sleep(0.2)
+        begun = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert 0.8 < time.monotonic() - begun < 3
+
+
+def test_a_connection_that_was_accepted_is_answered_at_the_stop(vmcpd):
+    """Whatever the kernel took before the signal: none is reset."""
+    server = vmcpd(None, "--access-log", "off")
+    sockets = [dial(server.port) for _ in range(100)]
+    for s in sockets:
+        s.sendall(REQUEST)
+    server.process.send_signal(signal.SIGTERM)
+    assert all(s.recv(4096).startswith(b"HTTP/1.1 200") for s in sockets)
+    for s in sockets:
+        s.close()
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("options", [
+    ("--trusted-proxy", "10.0.0.1/8"), ("--trusted-proxy", "example.org"), ("--rate", "-1"),
+    ("--max-connections", "many"), ("--header-timeout", "soon"), ("--client-ca", "x.pem"),
+    ("--tls-cert", "x.pem"), ("--listen-mode", "rw"), ("--listen", "127.0.0.1"),
+    ("--listen", "unix:"), ("--listen", "unix:" + "a" * 200)], ids=" ".join)
+def test_wrong_limits_are_usage_errors(bin, keys, scratch, options):
+    write_json(scratch / "configs" / "web.json", MACHINE)
+    done = run(bin.vmcpd, "--domain", "cfg.example.org", "--key", keys["ed25519"].path, "--configs",
+               scratch / "configs", "--listen", "127.0.0.1:0", *options)
+    assert done.code == 2 and "[usage]" in done.err, done
+
+
+def test_a_server_without_tls_is_told_from_one_with(vmcpd, certificates):
+    server = vmcpd(None, *certificates.options)
+    with dial(server.port) as s:
+        s.sendall(REQUEST)
+        assert not s.recv(4096).startswith(b"HTTP")
+    context = ssl.create_default_context(cafile=certificates.cert)
+    with context.wrap_socket(dial(server.port), server_hostname="127.0.0.1") as s:
+        for _ in range(3):  # keep-alive
+            s.sendall(REQUEST)
+            text = b""
+            while not text.endswith(b"ok\n"):
+                text += s.recv(4096)
+            assert text.startswith(b"HTTP/1.1 200")
