@@ -183,6 +183,9 @@ def test_refused_headers(vmcp, keys, code, header):
     text = token(private(keys, "ed25519"), "EdDSA", good_claims(), **header).encode()
     done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--json", stdin=text, code=1)
     assert done.json["code"] == code
+    told = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, "--json", stdin=text, code=1).json
+    assert told["code"] == told["checks"][-1]["code"] == code
+    assert told["checks"][-1]["detail"] == done.json["detail"]  # and the same sentence
 
 
 def test_none_and_hmac(vmcp, keys):
@@ -412,9 +415,52 @@ def test_explain(vmcp, sign, keys):
     assert done.out.splitlines()[-1].lstrip().startswith("^")
 
 
-def test_explain_prints_no_control_characters(vmcp, keys):
-    """A `kid` is anybody's word before the signature is checked."""
-    text = token(ed25519.Ed25519PrivateKey.generate(), "EdDSA", good_claims(),
-                 kid="\x1b]0;evil\x07\n")
-    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, stdin=text.encode(), code=1)
-    assert "\x1b" not in done.out and "\x07" not in done.out and "key-untrusted" in done.out
+EVIL = "\x1b]0;evil\x07\n\x7f\x9b\u202eeslaf\u2066"
+
+
+def is_clean(text, lines=None):
+    """Nothing in it steers a terminal or makes a line of its own."""
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text), text
+    return lines is None or text.count("\n") == lines
+
+
+@pytest.mark.parametrize("where", ["kid", "typ", "alg", "iss", "sub", "aud", "nonce", "jti", "key",
+                                   "value", "not JSON", "duplicate"])
+def test_what_nobody_has_verified_is_shown_clean(vmcp, keys, where):
+    """A word of an answer is anybody's word before the signature is checked, and shown as text."""
+    header, claims = {}, good_claims()
+    if where in ("kid", "typ"):
+        header[where] = EVIL
+    elif where in claims:
+        claims[where] = EVIL if where != "jti" else [EVIL]
+    elif where == "key":
+        claims["machine"] = {**MACHINE, EVIL: 1}
+    elif where == "value":
+        claims["machine"] = {**MACHINE, "cpus": EVIL}
+    text = token(private(keys, "ed25519"), "EdDSA", claims, **header)
+    if where == "alg":
+        text = b64(json.dumps({"alg": EVIL, "typ": "vmcp+jwt"}).encode()) + text[text.index("."):]
+    if where == "not JSON":
+        text = b64(EVIL.encode()) + text[text.index("."):]
+    if where == "duplicate":
+        name = json.dumps(EVIL)
+        text = b64(f"{{{name}: 1, {name}: 1}}".encode()) + text[text.index("."):]
+    for verb in ("verify", "explain"):
+        for more in ([], ["--json"]):
+            done = vmcp(verb, "--trust", keys["ed25519"].pub, *EXPECT, *more, stdin=text.encode(),
+                        code=1)
+            assert is_clean(done.out) and is_clean(done.err)
+    assert is_clean(done.err, lines=0) and json.loads(done.out)["code"] != "ok"
+
+
+def test_what_nobody_has_verified_of_version_1(vmcp, keys):
+    params = v1_sign(private(keys, "rsa-2048"), {**MACHINE, "name": EVIL}, "Salt-1")
+    broken = [{**params, "cpus": EVIL}, {**params, EVIL: 1}, {**params, "signature": EVIL}]
+    for answer in broken:
+        for verb in ("verify", "explain"):
+            done = vmcp(verb, "--format", "v1", "--trust", keys["rsa-2048"].pub, "--salt", "Salt-1",
+                        "--expect-name", "web", stdin=json.dumps(answer).encode(), code=1)
+            assert is_clean(done.out) and is_clean(done.err) and MACHINE["secret"] not in done.out
+    done = vmcp("explain", "--format", "v1", "--trust", keys["rsa-2048"].pub, "--salt", "Salt-1",
+                "--expect-name", "web", stdin=json.dumps(params).encode(), code=1)
+    assert is_clean(done.out) and "machine-mismatch" in done.out

@@ -119,6 +119,17 @@ static void messages_are_clean_text(void **state)
     vmcp_fail_at(&err, VMCP_E_FILE, "dir/\xff\x1b[2J", "a\nb\tc\x7f \xc3\xa9 \xc3( \xe2\x82\xac");
     assert_string_equal(err.where, "dir/??[2J");
     assert_string_equal(err.text, "a?b?c? \xc3\xa9 ?( \xe2\x82\xac");
+    /* nor does it turn the direction of writing, or end a line by U+2028 */
+    vmcp_fail(&err, VMCP_E_FILE, "%s",
+              "a\xe2\x80\xae"
+              "b\xe2\x81\xa6"
+              "c\xe2\x80\x8f"
+              "d\xd8\x9c"
+              "e\xe2\x80\xa8"
+              "f\xc2\x9b"
+              "g\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xaa\xd8\x9b\xc2\xa0");
+    assert_string_equal(
+        err.text, "a???b???c???d??e???f??g\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xaa\xd8\x9b\xc2\xa0");
     /* UTF-8 proper has no surrogates, no long forms and ends at U+10FFFF (RFC 3629). */
     vmcp_fail(&err, VMCP_E_FILE, "\xed\xa0\x80 \xc0\xaf \xf4\x90\x80\x80 \xf0\x9f\x98\x80");
     assert_string_equal(err.text, "??? ?? ???? \xf0\x9f\x98\x80");

@@ -62,12 +62,25 @@ static size_t character(const unsigned char *s)
     return len;
 }
 
+/* Does the character at `s` steer what is shown, and shows nothing itself? C0, DEL and C1; and what
+ * ends lines or turns the direction of writing, so that a text reads as another than it is: U+061C,
+ * U+200E and F, U+2028 to E, U+2066 to 9. */
+static bool is_control(const unsigned char *s)
+{
+    if (s[0] < ' ' || s[0] == 127 || (s[0] == 0xc2 && s[1] < 0xa0) ||
+        (s[0] == 0xd8 && s[1] == 0x9c))
+        return true;
+    if (s[0] != 0xe2)
+        return false;
+    return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+           (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+}
+
 void vmcp_text_clean(char *text)
 {
     for (unsigned char *s = (unsigned char *)text; *s;) {
         size_t len = character(s);
-        bool control = *s < ' ' || *s == 127 || (*s == 0xc2 && s[1] < 0xa0); /* C0, DEL, C1 */
-        if (len > 0 && !control) {
+        if (len > 0 && !is_control(s)) {
             s += len;
             continue;
         }
