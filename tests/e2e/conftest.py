@@ -113,10 +113,11 @@ class Vmcpd:
         self.process = None
         self.port = 0
 
-    def start(self):
+    def start(self, stderr=None):
         with open(self.folder / "vmcpd.err", "ab") as log:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=log, text=True)
+                                            stdout=subprocess.PIPE,
+                                            stderr=log if stderr is None else stderr, text=True)
         lines = []
         killer = threading.Timer(20, self.process.kill)
         killer.start()

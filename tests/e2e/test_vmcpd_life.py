@@ -64,7 +64,7 @@ def test_usage(bin, keys, configs):
     refused(*good, "--check", "--ttl", "29")
     refused(*good, "--check", "--ttl", "3601")
     refused(*good, "--check", "--alg", "HS256")
-    refused(*good, "--check", "--access-log", "/tmp/x")
+    refused(*good, "--check", "--log-format", "xml")
     twice = run(bin.vmcpd, *good, "--check", "--key", keys["ed25519"].path)
     assert twice.code == 3 and "given twice" in twice.err
     refused("--domain", "Not.A.Domain:80", *good[2:], "--check", code="domain-malformed")

@@ -65,9 +65,9 @@ static void answer_control(struct loop *loop)
     json_auto_t *findings = NULL;
     if (reload(loop, "vmcpd reload", &findings, &outcome) == 0)
         outcome = (struct vmcp_error){0};
+    srv_log_reopen(&loop->service.log);
     srv_control_answer(fd, &outcome, findings);
 }
-    srv_log_reopen(&loop->service.log);
 
 /* 0, or the signal that ends the server. */
 static int take_signal(struct loop *loop)
@@ -78,9 +78,9 @@ static int take_signal(struct loop *loop)
         return 0;
     if (info.ssi_signo != SIGHUP)
         return (int)info.ssi_signo;
+    srv_log_reopen(&loop->service.log);
     reload(loop, "SIGHUP", NULL, &err);
     return 0;
-    srv_log_reopen(&loop->service.log);
 }
 
 /* Until a signal ends it; gives that back. */
@@ -197,11 +197,11 @@ int main(int argc, char **argv)
     auto_passphrase struct vmcp_passphrase pass = {0};
     bool help = false;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a write that fails, and no more */
     if (argc > 1 && strcmp(argv[1], "reload") == 0)
         return srv_verb_reload(argc - 1, argv + 1);
     int rc = srv_settings_parse(argc, argv, &settings, &help, &err);
     if (rc == 0 && help) {
-    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a write that fails, and no more */
         print_help();
         return 0;
     }
@@ -215,6 +215,6 @@ int main(int argc, char **argv)
     if (rc == 0)
         rc = run(&settings, &err);
     if (rc < 0)
-        complain(&err);
+        srv_message_error(&err);
     return rc < 0 ? vmcp_code_exit(err.code) : 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reload.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/auto.h"
 #include "lib/buf.h"
+#include "message.h"
 #include "notify.h"
 
 enum { FINDINGS_MAX = 1000, LINE_MAX_BYTES = 4096 };
@@ -25,7 +25,7 @@ static void report(void *arg, const char *path, size_t line, size_t column, bool
     if (b.failed || !b.data)
         return;
     vmcp_text_clean(b.data);
-    fprintf(stderr, "%s\n", b.data);
+    srv_message(is_error ? SRV_ERROR : SRV_WARNING, "%s", b.data);
     if (findings && json_array_size(findings) < FINDINGS_MAX)
         json_array_append_new(findings, json_string(b.data));
 }
@@ -40,12 +40,13 @@ static void log_outcome(const struct srv_service *service, const char *why,
 {
     const struct srv_snapshot *s = service->snapshot;
     if (err)
-        fprintf(stderr, "vmcpd: error: reload (%s) failed, the old set stays: %s%s%s [%s]\n", why,
-                err->where, err->where[0] ? ": " : "", err->text, vmcp_code_name(err->code));
+        srv_message(SRV_ERROR, "vmcpd: error: reload (%s) failed, the old set stays: %s%s%s [%s]",
+                    why, err->where, err->where[0] ? ": " : "", err->text,
+                    vmcp_code_name(err->code));
     else
-        fprintf(stderr, "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u\n", why,
-                srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue),
-                s->generation);
+        srv_message(SRV_INFO, "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u",
+                    why, srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue),
+                    s->generation);
 }
 
 int srv_reload(struct srv_service *service, const char *why, json_t **ret_findings,

@@ -50,23 +50,29 @@ static const struct srv_machine *choose(const struct srv_catalogue *catalogue,
     return m;
 }
 
+/* What an answer that is being made is for. */
+struct errand {
+    struct srv_service *service;
+    struct http_reply *reply;
+};
+
 /* The signer gives the work back. */
 static void send_answer(struct srv_work *work)
 {
-    struct http_reply *reply = work->arg;
+    const struct errand *errand = work->arg;
+    struct http_reply *reply = errand->reply;
     if (work->rc < 0) {
         refuse(reply, &work->err);
         return;
     }
-    snprintf(reply->note, sizeof(reply->note), "machine=%s serial=%lld jti=%s key=%s",
-             work->machine->config.name, (long long)work->machine->config.serial,
-             work->jti[0] ? work->jti : "-", vmcp_key_thumbprint(work->key));
+    srv_log_answer(&errand->service->log, work, reply);
     http_reply_take(reply, 200, vmcp_format_media_type(work->question->format), work->answer,
                     strlen(work->answer));
 }
 
-static void answer_question(const struct srv_snapshot *snapshot, const struct http_request *req,
-                            const struct vmcp_question *question, struct http_reply *reply)
+static void answer_question(struct srv_service *service, const struct srv_snapshot *snapshot,
+                            const struct http_request *req, const struct vmcp_question *question,
+                            struct http_reply *reply)
 {
     struct vmcp_error err = {0};
     const struct srv_machine *machine = choose(snapshot->catalogue, question, &err);
@@ -82,11 +88,12 @@ static void answer_question(const struct srv_snapshot *snapshot, const struct ht
         http_reply_take(reply, 200, vmcp_format_media_type(question->format), NULL, 0);
         return;
     }
+    struct errand errand = {service, reply};
     struct srv_work work = {.question = question,
                             .machine = machine,
                             .now = time(NULL),
                             .done = send_answer,
-                            .arg = reply};
+                            .arg = &errand};
     srv_signer_submit(snapshot->signer, &work);
 }
 
@@ -101,7 +108,7 @@ static void answer_machine(struct srv_service *service, const struct http_reques
         return;
     }
     auto_snapshot struct srv_snapshot *snapshot = srv_service_hold(service);
-    answer_question(snapshot, req, &question, reply);
+    answer_question(service, snapshot, req, &question, reply);
 }
 
 static void default_machine(void *app, const struct http_request *req, struct http_reply *reply)
@@ -208,31 +215,11 @@ static void glue_problem(void *app, const struct http_request *req, struct http_
     set_vmcp_headers(reply);
 }
 
-/* Paths are encoded again before they are logged: none can end a line or hide in one. */
-static void print_path(char *out, size_t size, const char *path)
+static void finish_request(void *app, const struct http_request *req,
+                           const struct http_reply *reply, int64_t micros)
 {
-    size_t n = 0;
-    for (; path && *path && n + 4 < size; path++) {
-        unsigned char c = (unsigned char)*path;
-        if (c > ' ' && c < 127 && c != '%' && c != '"')
-            out[n++] = (char)c;
-        else
-            n += (size_t)snprintf(out + n, size - n, "%%%02X", c);
-    }
-    out[n] = '\0';
-}
-
-static void log_request(void *app, const struct http_request *req, const struct http_reply *reply,
-                        int64_t micros)
-{
-    const struct srv_service *service = app;
-    char path[256], method[32];
-    if (service->settings->access_log && strcmp(service->settings->access_log, "off") == 0)
-        return;
-    print_path(path, sizeof(path), req->path);
-    print_path(method, sizeof(method), req->method);
-    fprintf(stderr, "%s %s %d %s %lldus%s%s\n", method, path, reply->status,
-            vmcp_code_name(reply->code), (long long)micros, reply->note[0] ? " " : "", reply->note);
+    struct srv_service *service = app;
+    srv_log_request(&service->log, req, reply, micros);
 }
 
 void srv_service_init(struct srv_service *service, const struct srv_settings *settings,
@@ -245,6 +232,7 @@ void srv_service_init(struct srv_service *service, const struct srv_settings *se
 
 void srv_service_clear(struct srv_service *service)
 {
+    srv_log_close(&service->log);
     srv_snapshot_unref(service->snapshot);
     pthread_mutex_destroy(&service->lock);
 }
@@ -282,5 +270,5 @@ void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code)
 struct http_server_options srv_service_options(struct srv_service *service)
 {
     return (struct http_server_options){
-        .routes = routes, .app = service, .problem = glue_problem, .log = log_request};
+        .routes = routes, .app = service, .problem = glue_problem, .log = finish_request};
 }

@@ -7,6 +7,7 @@
 
 #include "http/server.h"
 #include "lib/error.h"
+#include "log.h"
 #include "settings.h"
 #include "snapshot.h"
 
@@ -23,6 +24,7 @@ struct srv_service {
     pthread_mutex_t lock;                /* of what follows */
     struct srv_snapshot *snapshot;       /* what is served; replaced whole */
     struct srv_reloads reloads;
+    struct srv_log log; /* off until srv_log_open() */
 };
 
 /* Serve `snapshot` (the reference is taken over). */

@@ -105,8 +105,10 @@ static int check(struct srv_settings *s, struct vmcp_error *err)
         return vmcp_fail(err, VMCP_E_USAGE,
                          "--key FILE or --keys DIR is wanted; make a key with: "
                          "vmcp keygen --alg ed25519 --out cfg.key");
-    if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
-        return vmcp_fail(err, VMCP_E_USAGE, "--access-log %s: off or - is wanted", s->access_log);
+    s->log_json = s->log_format && strcmp(s->log_format, "json") == 0;
+    if (s->log_format && !s->log_json && strcmp(s->log_format, "text") != 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "--log-format %s: text or json is wanted",
+                         s->log_format);
     int rc = check_alg(s, err);
     if (rc == 0)
         rc = srv_transport_check(&s->transport, err);

@@ -22,11 +22,11 @@ struct srv_settings {
     const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
     /* how it is served: read once */
     struct srv_transport_settings transport; /* its certificate is read at each reload too */
-    const char *access_log, *control;
+    const char *access_log, *log_format, *control;
     bool watch, check, version;
+    bool log_json; /* of --log-format */
 };
 
-    bool log_json; /* of --log-format */
 extern const struct vmcp_command srv_command;
 
 /* Parse and check the command line. *ret_help: --help was asked for, nothing else was checked.

@@ -151,6 +151,14 @@ static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_
                      "with Accept: application/jose");
 }
 
+static const struct vmcp_alg *choose_alg(const struct srv_signer *s, enum vmcp_format format,
+                                         const struct vmcp_key *key)
+{
+    if (format == VMCP_FORMAT_V1)
+        return vmcp_alg_find("RS512"); /* the only one that version 1 has */
+    return vmcp_key_type(key) == VMCP_KEY_RSA && s->rsa_alg ? s->rsa_alg : vmcp_alg_default(key);
+}
+
 int srv_signer_can(const struct srv_signer *signer, const struct srv_machine *machine,
                    const struct vmcp_question *question, struct vmcp_error *err)
 {
@@ -175,9 +183,9 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
     if (!set)
         return vmcp_fail(&w->err, VMCP_E_NO_MEMORY, "no memory for a copy of the keys");
     w->key = s->keys[which];
-    const struct vmcp_alg *alg = vmcp_key_type(w->key) == VMCP_KEY_RSA ? s->rsa_alg : NULL;
-    rc = vmcp_respond(&responder, &subject, w->question, set->keys[which], alg, w->now, &w->answer,
-                      w->jti, &w->err);
+    w->alg = choose_alg(s, w->question->format, w->key);
+    rc = vmcp_respond(&responder, &subject, w->question, set->keys[which], w->alg, w->now,
+                      &w->answer, w->jti, &w->err);
     give_back(s, set);
     return rc;
 }

@@ -44,6 +44,7 @@ struct srv_work {
     char *answer;               /* new string, free() */
     char jti[VMCP_JTI_LEN + 1]; /* "" in version 1 */
     const struct vmcp_key *key; /* that signed; borrowed from the signer */
+    const struct vmcp_alg *alg; /* with which */
     struct vmcp_error err; /* VMCP_E_NO_RSA_KEY, VMCP_E_VERSION_2_ONLY, VMCP_E_HOSTID_REQUIRED… */
 };
 
