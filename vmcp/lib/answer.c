@@ -53,11 +53,14 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
     vmcp_buf_addf(&b, "{\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":\"%s\",\"nonce\":\"%s\",", c->domain,
                   c->machine, c->hostid, c->salt);
-    vmcp_buf_addf(&b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",\"serial\":%lld,\"machine\":%s",
+    vmcp_buf_addf(&b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",\"serial\":%lld,\"machine\":",
                   (long long)c->iat, (long long)c->iat + c->ttl, c->jti ? c->jti : jti,
-                  (long long)c->serial, c->params);
-    if (c->gce)
-        vmcp_buf_addf(&b, ",\"gce\":%s", c->gce);
+                  (long long)c->serial);
+    vmcp_buf_adds(&b, c->params);
+    if (c->gce) {
+        vmcp_buf_adds(&b, ",\"gce\":");
+        vmcp_buf_adds(&b, c->gce);
+    }
     if (c->count)
         vmcp_buf_addf(&b, ",\"count\":%lld", (long long)c->count);
     vmcp_buf_addc(&b, '}');

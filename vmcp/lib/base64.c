@@ -1,29 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base64.h"
 
+#include <stdbool.h>
+
 static const char padded_chars[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* One or two last bytes. */
+static size_t encode_rest(const char *chars, bool padded, const uint8_t *in, size_t n, char *out)
+{
+    uint32_t group = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0);
+    out[0] = chars[group >> 18];
+    out[1] = chars[(group >> 12) & 63];
+    if (n > 1)
+        out[2] = chars[(group >> 6) & 63];
+    else if (padded)
+        out[2] = '=';
+    if (padded)
+        out[3] = '=';
+    return padded ? 4 : n + 1;
+}
 
 size_t vmcp_base64_encode(enum vmcp_base64 kind, const void *data, size_t len, char *out)
 {
     const char *chars = kind == VMCP_BASE64_URL ? url_chars : padded_chars;
     const uint8_t *in = data;
-    size_t o = 0;
-    for (size_t i = 0; i < len; i += 3) {
-        size_t n = len - i < 3 ? len - i : 3;
-        uint32_t group = (uint32_t)in[i] << 16;
-        if (n > 1)
-            group |= (uint32_t)in[i + 1] << 8;
-        if (n > 2)
-            group |= in[i + 2];
-        for (size_t k = 0; k <= n; k++)
-            out[o++] = chars[(group >> (18 - 6 * k)) & 63];
-        for (size_t k = n + 1; k < 4 && kind == VMCP_BASE64_PADDED; k++)
-            out[o++] = '=';
+    char *o = out;
+    for (; len >= 3; len -= 3, in += 3, o += 4) {
+        uint32_t group = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
+        o[0] = chars[group >> 18];
+        o[1] = chars[(group >> 12) & 63];
+        o[2] = chars[(group >> 6) & 63];
+        o[3] = chars[group & 63];
     }
-    out[o] = '\0';
-    return o;
+    if (len)
+        o += encode_rest(chars, kind == VMCP_BASE64_PADDED, in, len, o);
+    *o = '\0';
+    return (size_t)(o - out);
 }
 
 static int char_value(enum vmcp_base64 kind, char c)

@@ -67,6 +67,16 @@ void vmcp_buf_add(struct vmcp_buf *b, const void *data, size_t len)
     b->data[b->len] = '\0';
 }
 
+char *vmcp_buf_extend(struct vmcp_buf *b, size_t len)
+{
+    if (!reserve(b, len))
+        return NULL;
+    char *at = b->data + b->len;
+    b->len += len;
+    b->data[b->len] = '\0';
+    return at;
+}
+
 void vmcp_buf_adds(struct vmcp_buf *b, const char *s)
 {
     vmcp_buf_add(b, s, strlen(s));
@@ -77,17 +87,21 @@ void vmcp_buf_addc(struct vmcp_buf *b, char c)
     vmcp_buf_add(b, &c, 1);
 }
 
+/* What fits into the room that is there is printed once; only what does not is measured first. */
 void vmcp_buf_addf(struct vmcp_buf *b, const char *fmt, ...)
 {
-    va_list args;
+    va_list args, again;
     va_start(args, fmt);
-    va_list again;
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, fmt, args);
+    size_t room = b->failed || !b->data ? 0 : b->cap - b->len;
+    int len = vsnprintf(room ? b->data + b->len : NULL, room, fmt, args);
     va_end(args);
     if (len >= 0 && reserve(b, (size_t)len)) {
-        vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
+        if ((size_t)len >= room)
+            vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
+    } else if (room) {
+        b->data[b->len] = '\0';
     }
     va_end(again);
 }

@@ -17,13 +17,9 @@ static char *header_text(const struct vmcp_alg *alg, const char *typ, const char
 /* Append base64url of data. */
 static void add_encoded(struct vmcp_buf *b, const void *data, size_t len)
 {
-    auto_free char *text = malloc(VMCP_BASE64_CHARS(len) + 1);
-    if (!text) {
-        b->failed = VMCP_E_NO_MEMORY;
-        return;
-    }
-    size_t chars = vmcp_base64_encode(VMCP_BASE64_URL, data, len, text);
-    vmcp_buf_add(b, text, chars);
+    char *at = vmcp_buf_extend(b, VMCP_BASE64_CHARS(len));
+    if (at) /* without padding there are fewer characters */
+        b->len -= VMCP_BASE64_CHARS(len) - vmcp_base64_encode(VMCP_BASE64_URL, data, len, at);
 }
 
 int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const char *typ,

@@ -8,7 +8,6 @@
 #include "json.h"
 #include "macro.h"
 #include "name.h"
-#include "v1.h"
 
 /* The machine as this asker gets it: its macros replaced. Without macros the results stay NULL. */
 static int expand(const struct vmcp_responder *r, const struct vmcp_config *c,
@@ -41,6 +40,16 @@ static int text_of(const json_t *expanded, const char *known, const json_t *plai
         return 0;
     *ret_text = *ret_made = vmcp_json_text(expanded ? expanded : plain, NULL);
     return *ret_made ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+}
+
+static int respond_v1(const struct vmcp_subject *s, const json_t *expanded, const char *salt,
+                      const struct vmcp_key *key, char **ret_answer, struct vmcp_error *err)
+{
+    auto_v1_draft struct vmcp_v1_draft draft = {0};
+    if (s->v1 && !expanded)
+        return vmcp_v1_sign(s->v1, salt, key, ret_answer, err);
+    int rc = vmcp_v1_draft_make(expanded ? expanded : s->config->machine, &draft, err);
+    return rc < 0 ? rc : vmcp_v1_sign(&draft, salt, key, ret_answer, err);
 }
 
 int vmcp_respond_check(const struct vmcp_config *c, const struct vmcp_question *q,
@@ -79,7 +88,7 @@ int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
     if (rc == 0)
         rc = expand(r, c, q, now, &machine, &gce, err);
     if (rc == 0 && q->format == VMCP_FORMAT_V1)
-        return vmcp_v1_sign(machine ? machine : c->machine, q->salt, key, ret_answer, err);
+        return respond_v1(s, machine, q->salt, key, ret_answer, err);
     if (rc == 0)
         rc = text_of(machine, s->machine, c->machine, &machine_made, &claims.params, err);
     if (rc == 0)

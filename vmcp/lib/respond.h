@@ -13,6 +13,7 @@
 #include "limits.h"
 #include "question.h"
 #include "sign.h"
+#include "v1.h"
 
 /* What stays the same from question to question. All borrowed. */
 struct vmcp_responder {
@@ -28,6 +29,7 @@ struct vmcp_subject {
     const struct vmcp_config *config;
     const char *machine;
     const char *gce;
+    const struct vmcp_v1_draft *v1; /* of a machine without macros; NULL: made here */
 };
 
 /* What vmcp_respond() would refuse for the question's sake: VMCP_E_VERSION_2_ONLY,

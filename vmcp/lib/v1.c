@@ -76,7 +76,8 @@ int vmcp_v1_text(const json_t *params, struct vmcp_buf *out, struct vmcp_error *
     return vmcp_buf_check(out, "the signed text", err);
 }
 
-/* The values are copied: counting references to a machine that threads share would be a race. */
+/* The parameters as they are sent, without a signature. The values are copied: counting references
+ * to a machine that threads share would be a race. */
 static json_t *with_numbers(const json_t *params)
 {
     json_auto_t *copy = json_object();
@@ -84,6 +85,8 @@ static json_t *with_numbers(const json_t *params)
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)params, key, value)
     {
+        if (strcmp(key, "signature") == 0)
+            continue;
         int failed = json_is_boolean(value)
                          ? json_object_set_new(copy, key, json_integer(json_is_true(value)))
                          : json_object_set_new(copy, key, json_copy(value));
@@ -93,34 +96,52 @@ static json_t *with_numbers(const json_t *params)
     return steal(&copy);
 }
 
-int vmcp_v1_sign(const json_t *params, const char *salt, const struct vmcp_key *key,
+void vmcp_v1_draft_clear(struct vmcp_v1_draft *draft)
+{
+    vmcp_buf_clear(&draft->text);
+    vmcp_buf_clear(&draft->json);
+}
+
+int vmcp_v1_draft_make(const json_t *params, struct vmcp_v1_draft *ret, struct vmcp_error *err)
+{
+    *ret = (struct vmcp_v1_draft){.text = VMCP_BUF(4 * VMCP_ANSWER_MAX),
+                                  .json = VMCP_BUF(VMCP_ANSWER_MAX)};
+    int rc = vmcp_v1_text(params, &ret->text, err);
+    if (rc < 0)
+        return rc;
+    json_auto_t *answer = with_numbers(params);
+    size_t len = 0;
+    auto_free char *text = NULL;
+    if (answer && json_object_set_new(answer, "signature", json_string("")) == 0)
+        text = vmcp_json_text(answer, &len);
+    if (!text)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+    vmcp_buf_add(&ret->json, text, len - strlen("\"}")); /* the signature comes last */
+    return vmcp_buf_check(&ret->json, "an answer", err);
+}
+
+int vmcp_v1_sign(const struct vmcp_v1_draft *draft, const char *salt, const struct vmcp_key *key,
                  char **ret_json, struct vmcp_error *err)
 {
-    auto_buf struct vmcp_buf text = VMCP_BUF(4 * VMCP_ANSWER_MAX);
-    int rc = vmcp_v1_text(params, &text, err);
-    if (rc < 0)
-        return rc;
-    vmcp_buf_adds(&text, salt);
-    rc = vmcp_buf_check(&text, "the signed text", err);
-    if (rc < 0)
-        return rc;
+    auto_buf struct vmcp_buf text = VMCP_BUF(4 * VMCP_ANSWER_MAX + VMCP_SALT_MAX);
+    auto_buf struct vmcp_buf answer = VMCP_BUF(VMCP_ANSWER_MAX);
     uint8_t sig[VMCP_SIGNATURE_MAX];
-    size_t sig_len = 0;
-    rc = vmcp_sign(key, vmcp_alg_find("RS512"), text.data, text.len, sig, &sig_len, err);
+    size_t sig_len = 0, salt_len = strlen(salt);
+    char *at = vmcp_buf_extend(&text, draft->text.len + salt_len);
+    if (!at)
+        return vmcp_buf_check(&text, "the signed text", err);
+    memcpy(at, draft->text.data ? draft->text.data : "", draft->text.len);
+    memcpy(at + draft->text.len, salt, salt_len);
+    int rc = vmcp_sign(key, vmcp_alg_find("RS512"), text.data, text.len, sig, &sig_len, err);
     if (rc < 0)
         return rc;
-    char encoded[VMCP_BASE64_CHARS(VMCP_SIGNATURE_MAX) + 1];
-    vmcp_base64_encode(VMCP_BASE64_PADDED, sig, sig_len, encoded);
-    json_auto_t *answer = with_numbers(params);
-    if (!answer || json_object_set_new(answer, "signature", json_string(encoded)) < 0)
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
-    size_t len = 0;
-    auto_free char *made = vmcp_json_text(answer, &len);
-    if (!made)
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
-    if (len > VMCP_ANSWER_MAX)
-        return vmcp_fail(err, VMCP_E_ANSWER_TOO_LARGE, "an answer of %zu bytes; 1 MiB at most",
-                         len);
-    *ret_json = steal(&made);
+    size_t chars = VMCP_BASE64_CHARS(sig_len);
+    at = vmcp_buf_extend(&answer, draft->json.len + chars + strlen("\"}"));
+    if (!at)
+        return vmcp_buf_check(&answer, "an answer", err);
+    memcpy(at, draft->json.data, draft->json.len);
+    vmcp_base64_encode(VMCP_BASE64_PADDED, sig, sig_len, at + draft->json.len);
+    memcpy(at + draft->json.len + chars, "\"}", strlen("\"}"));
+    *ret_json = vmcp_buf_steal(&answer, NULL);
     return 0;
 }

@@ -20,9 +20,23 @@
 VMCP_MUST_CHECK int vmcp_v1_text(const json_t *params, struct vmcp_buf *out,
                                  struct vmcp_error *err);
 
-/* The answer: `params` with booleans as the numbers 1 and 0, and `signature`. The salt was checked
- * before (name.h): this function would sign any. *ret_json is a new string, free(). */
-VMCP_MUST_CHECK int vmcp_v1_sign(const json_t *params, const char *salt, const struct vmcp_key *key,
-                                 char **ret_json, struct vmcp_error *err);
+/* All of an answer that does not depend on the salt: a server keeps it from answer to answer. */
+struct vmcp_v1_draft {
+    struct vmcp_buf text; /* the signed text without the salt */
+    struct vmcp_buf json; /* the answer's text as far as the signature */
+};
+
+/* Prepare answers of `params`: booleans become the numbers 1 and 0. To be cleared on failure too.
+ */
+VMCP_MUST_CHECK int vmcp_v1_draft_make(const json_t *params, struct vmcp_v1_draft *ret,
+                                       struct vmcp_error *err);
+void vmcp_v1_draft_clear(struct vmcp_v1_draft *draft);
+#define auto_v1_draft VMCP_AUTO(vmcp_v1_draft_clear)
+
+/* The answer to a question with this salt. The salt was checked before (name.h): this function
+ * would sign any. *ret_json is a new string, free(). */
+VMCP_MUST_CHECK int vmcp_v1_sign(const struct vmcp_v1_draft *draft, const char *salt,
+                                 const struct vmcp_key *key, char **ret_json,
+                                 struct vmcp_error *err);
 
 #endif

@@ -26,13 +26,19 @@ VMCP_DEFINE_AUTO(catalogue_auto, struct srv_catalogue *, srv_catalogue_free)
 #define auto_md        VMCP_AUTO(md_auto)
 #define auto_catalogue VMCP_AUTO(catalogue_auto)
 
+static void machine_clear(struct srv_machine *m)
+{
+    vmcp_config_clear(&m->config);
+    vmcp_v1_draft_clear(&m->v1);
+    free(m->params);
+    free(m->gce);
+}
+#define auto_machine VMCP_AUTO(machine_clear)
+
 void srv_catalogue_free(struct srv_catalogue *catalogue)
 {
-    for (size_t i = 0; catalogue && i < catalogue->count; i++) {
-        vmcp_config_clear(&catalogue->machines[i].config);
-        free(catalogue->machines[i].params);
-        free(catalogue->machines[i].gce);
-    }
+    for (size_t i = 0; catalogue && i < catalogue->count; i++)
+        machine_clear(&catalogue->machines[i]);
     if (catalogue)
         free(catalogue->machines);
     free(catalogue);
@@ -53,21 +59,29 @@ static int grow(struct srv_catalogue *c, struct vmcp_error *err)
     return 0;
 }
 
+/* What does not change from answer to answer is made once. */
+static int prepare(struct srv_machine *m, struct vmcp_error *err)
+{
+    const struct vmcp_config *c = &m->config;
+    m->params = vmcp_json_text(c->machine, NULL);
+    m->gce = c->gce ? vmcp_json_text(c->gce, NULL) : NULL;
+    if (!m->params || (c->gce && !m->gce))
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a machine");
+    m->has_v1 = !c->macros && !vmcp_config_needs_v2(c);
+    return m->has_v1 ? vmcp_v1_draft_make(c->machine, &m->v1, err) : 0;
+}
+
 static int add(struct srv_catalogue *c, struct vmcp_config *config, struct vmcp_error *err)
 {
+    auto_machine struct srv_machine m = {.config = *config};
+    *config = (struct vmcp_config){0};
     int rc = grow(c, err);
+    if (rc == 0)
+        rc = prepare(&m, err);
     if (rc < 0)
         return rc;
-    struct srv_machine m = {.params = vmcp_json_text(config->machine, NULL),
-                            .gce = config->gce ? vmcp_json_text(config->gce, NULL) : NULL};
-    if (!m.params || (config->gce && !m.gce)) {
-        free(m.params);
-        free(m.gce);
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a machine");
-    }
-    m.config = *config;
-    *config = (struct vmcp_config){0};
     c->machines[c->count++] = m;
+    m = (struct srv_machine){0};
     return 0;
 }
 

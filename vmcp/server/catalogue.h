@@ -11,11 +11,14 @@
 
 #include "lib/config.h"
 #include "lib/error.h"
+#include "lib/v1.h"
 
 struct srv_machine {
     struct vmcp_config config;
     char *params; /* the machine as JSON text; owned */
     char *gce;    /* its `gce` as JSON text, or NULL; owned */
+    struct vmcp_v1_draft v1;
+    bool has_v1; /* `v1` is made: the machine can be answered in version 1, and has no macros */
 };
 
 struct srv_catalogue;

@@ -173,8 +173,10 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
                                              .ttl = s->ttl,
                                              .secret = s->secret_len ? s->secret : NULL,
                                              .secret_len = s->secret_len};
-    const struct vmcp_subject subject = {
-        .config = &w->machine->config, .machine = w->machine->params, .gce = w->machine->gce};
+    const struct vmcp_subject subject = {.config = &w->machine->config,
+                                         .machine = w->machine->params,
+                                         .gce = w->machine->gce,
+                                         .v1 = w->machine->has_v1 ? &w->machine->v1 : NULL};
     size_t which = 0;
     int rc = choose_key(s, w->question->format, &which, &w->err);
     if (rc < 0)
