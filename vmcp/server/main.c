@@ -15,7 +15,9 @@
 #include "lib/buf.h"
 #include "message.h"
 #include "notify.h"
+#include "privileges.h"
 #include "reload.h"
+#include "sandbox.h"
 #include "service.h"
 #include "settings.h"
 #include "verbs.h"
@@ -123,6 +125,8 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     if (rc == 0)
         rc = srv_transport_open(transport, &loop->transport, err);
     if (rc == 0)
+        rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control_path, err);
+    if (rc == 0)
         rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
                                  loop->service.snapshot->tls, err);
     if (rc < 0) {
@@ -213,7 +217,11 @@ int main(int argc, char **argv)
         rc = vmcp_passphrase_init(&pass, settings.passphrase, false, &err);
     settings.pass = &pass;
     if (rc == 0)
+        rc = srv_privileges_lower(settings.user, &err);
+    if (rc == 0)
         rc = run(&settings, &err);
+    if (rc < 0)
+        srv_privileges_explain(settings.user, &err);
     if (rc < 0)
         srv_message_error(&err);
     return rc < 0 ? vmcp_code_exit(err.code) : 0;

@@ -6,6 +6,7 @@
 
 #include "lib/limits.h"
 #include "lib/name.h"
+#include "sandbox.h"
 
 #define AT(field) offsetof(struct srv_settings, field)
 
@@ -65,6 +66,10 @@ static const struct vmcp_option options[] = {
      "believe X-Forwarded-For and Forwarded from there; unix: from Unix sockets"},
     {"grace", "TIME", VMCP_OPT_TIME, AT(transport.grace), 0, LONG,
      "how long a stop waits for what is in flight (10s)"},
+    {"user", "NAME", VMCP_OPT_STRING, AT(user), 0, 0,
+     "as whom to read files and to answer, when root starts it"},
+    {"sandbox", "on|off", VMCP_OPT_STRING, AT(sandbox), 0, 0,
+     "give up what answering does not need: system calls, files, privileges (on)"},
     {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
      "load everything, make and verify one answer of each machine, and exit"},
     {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
@@ -109,6 +114,10 @@ static int check(struct srv_settings *s, struct vmcp_error *err)
     if (s->log_format && !s->log_json && strcmp(s->log_format, "text") != 0)
         return vmcp_fail(err, VMCP_E_USAGE, "--log-format %s: text or json is wanted",
                          s->log_format);
+    if (!s->sandbox)
+        s->sandbox = SRV_SANDBOX_DEFAULT;
+    if (strcmp(s->sandbox, "on") != 0 && strcmp(s->sandbox, "off") != 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "--sandbox %s: on or off is wanted", s->sandbox);
     int rc = check_alg(s, err);
     if (rc == 0)
         rc = srv_transport_check(&s->transport, err);

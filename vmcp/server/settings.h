@@ -23,6 +23,8 @@ struct srv_settings {
     /* how it is served: read once */
     struct srv_transport_settings transport; /* its certificate is read at each reload too */
     const char *access_log, *log_format, *control;
+    const char *user;    /* NULL: who started it */
+    const char *sandbox; /* "on" or "off" */
     bool watch, check, version;
     bool log_json; /* of --log-format */
 };

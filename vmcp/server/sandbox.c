@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "landlock.h"
+#include "lib/auto.h"
+#include "lib/keyname.h"
+#include "message.h"
+#include "privileges.h"
+#include "seccomp.h"
+
+static bool has_device(const struct vmcp_keyring *ring)
+{
+    for (size_t i = 0; i < ring->count; i++)
+        if (vmcp_key_device(ring->entries[i].key))
+            return true;
+    return false;
+}
+
+static void allow_keys(const struct srv_landlock *landlock, const struct srv_settings *s)
+{
+    for (size_t i = 0; i < s->keys.count; i++) {
+        auto_free char *path = NULL;
+        struct vmcp_error ignored; /* the key was loaded by that name */
+        if (vmcp_key_name_path(s->keys.items[i], &path, &ignored) == 0)
+            srv_landlock_allow_file(landlock, path, SRV_ACCESS_READ);
+    }
+    srv_landlock_allow_folder(landlock, s->keys_dir);
+}
+
+static void allow_transport(const struct srv_landlock *landlock,
+                            const struct srv_transport_settings *t)
+{
+    srv_landlock_allow_file(landlock, t->tls_cert, SRV_ACCESS_READ);
+    srv_landlock_allow_file(landlock, t->tls_key, SRV_ACCESS_READ);
+    srv_landlock_allow_file(landlock, t->client_ca, SRV_ACCESS_READ);
+    for (size_t i = 0; i < t->listen.count; i++)
+        if (strncmp(t->listen.items[i], "unix:", 5) == 0)
+            srv_landlock_allow_file(landlock, t->listen.items[i] + 5, SRV_ACCESS_REMOVE);
+}
+
+/* What a reload, a log's rotation and the end need. */
+static void allow_files(const struct srv_landlock *landlock, const struct srv_settings *s,
+                        const char *control)
+{
+    static const char passphrase_file[] = "file:";
+    /* What GnuTLS looks into again, and the C library for the number of processors. */
+    static const char *const system_files[] = {"/etc/gnutls", "/sys/devices/system/cpu"};
+    allow_keys(landlock, s);
+    srv_landlock_allow_folder(landlock, s->configs);
+    srv_landlock_allow_folder(landlock, s->keystore_dir);
+    srv_landlock_allow_fixed(landlock, getenv("CREDENTIALS_DIRECTORY"));
+    srv_landlock_allow_file(landlock, s->secret, SRV_ACCESS_READ);
+    if (s->passphrase && strncmp(s->passphrase, passphrase_file, strlen(passphrase_file)) == 0)
+        srv_landlock_allow_file(landlock, s->passphrase + strlen(passphrase_file), SRV_ACCESS_READ);
+    for (size_t i = 0; i < sizeof(system_files) / sizeof(*system_files); i++)
+        srv_landlock_allow_fixed(landlock, system_files[i]);
+    allow_transport(landlock, &s->transport);
+    if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
+        srv_landlock_allow_file(landlock, s->access_log, SRV_ACCESS_WRITE);
+    srv_landlock_allow_file(landlock, control, SRV_ACCESS_REMOVE);
+}
+
+static void say(const struct srv_landlock *landlock)
+{
+    char files[96] = "this kernel has no Landlock";
+    if (landlock->abi)
+        snprintf(files, sizeof(files), "Landlock %d (files%s%s)", landlock->abi,
+                 landlock->abi >= 4 ? ", TCP" : "", landlock->abi >= 6 ? ", signals" : "");
+    srv_message(SRV_INFO, "vmcpd: sandbox: user %u, no new privileges, seccomp, %s",
+                (unsigned)geteuid(), files);
+}
+
+static int enter(const struct srv_settings *settings, const char *control, struct vmcp_error *err)
+{
+    auto_landlock struct srv_landlock landlock = SRV_LANDLOCK_OFF;
+    tzset(); /* reads /etc/localtime, once */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return vmcp_fail(err, VMCP_E_INTERNAL, "PR_SET_NO_NEW_PRIVS: %s", strerror(errno));
+    int rc = srv_landlock_begin(&landlock, err);
+    if (rc < 0)
+        return rc;
+    allow_files(&landlock, settings, control);
+    rc = srv_landlock_enter(&landlock, err);
+    if (rc == 0)
+        rc = srv_seccomp_enter(err);
+    if (rc == 0)
+        say(&landlock);
+    return rc;
+}
+
+int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_keyring *ring,
+                      const char *control, struct vmcp_error *err)
+{
+    bool wanted = strcmp(settings->sandbox, "on") == 0, device = wanted && has_device(ring);
+    int rc = srv_privileges_drop(err);
+    if (rc < 0)
+        return rc;
+    if (geteuid() == 0)
+        srv_message(SRV_WARNING,
+                    "vmcpd: warning: it runs as root; give it a user of its own with --user NAME");
+    if (device)
+        srv_message(SRV_WARNING,
+                    "vmcpd: warning: sandbox: off: a key is in a token or a TPM, whose "
+                    "libraries need more than it allows");
+    else if (!wanted)
+        srv_message(SRV_INFO, "vmcpd: sandbox: off");
+    return wanted && !device ? enter(settings, control, err) : 0;
+}
