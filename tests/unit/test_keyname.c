@@ -207,6 +207,8 @@ static void modes(void **state)
     unit_write(unit_path(*state, "junk"), 0644, "junk", 4);
     assert_code("", vmcp_key_open_any(unit_path(*state, "junk"), NULL, &none, &err), err,
                 VMCP_E_KEY);
+    assert_code("", vmcp_key_open(unit_path(*state, "junk"), NULL, &none, &err), err,
+                VMCP_E_FILE_MODE);
     assert_null(none);
 }
 
