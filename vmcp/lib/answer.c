@@ -7,6 +7,9 @@
 #include "jws.h"
 #include "name.h"
 
+/* All claims but `machine` and `gce`: the names, and the longest of their values. */
+enum { CLAIMS_MAX = VMCP_DOMAIN_MAX + VMCP_NAME_MAX + 2 * VMCP_SALT_MAX + VMCP_JTI_LEN + 256 };
+
 const char *vmcp_format_media_type(enum vmcp_format format)
 {
     return format == VMCP_FORMAT_V2 ? "application/jose" : "application/json";
@@ -51,6 +54,7 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
     if (rc < 0)
         return rc;
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
+    vmcp_buf_reserve(&b, strlen(c->params) + (c->gce ? strlen(c->gce) : 0) + CLAIMS_MAX);
     vmcp_buf_addf(&b, "{\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":\"%s\",\"nonce\":\"%s\",", c->domain,
                   c->machine, c->hostid, c->salt);
     vmcp_buf_addf(&b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",\"serial\":%lld,\"machine\":",

@@ -67,6 +67,11 @@ void vmcp_buf_add(struct vmcp_buf *b, const void *data, size_t len)
     b->data[b->len] = '\0';
 }
 
+void vmcp_buf_reserve(struct vmcp_buf *b, size_t len)
+{
+    (void)reserve(b, len < b->max - b->len ? len : b->max - b->len);
+}
+
 char *vmcp_buf_extend(struct vmcp_buf *b, size_t len)
 {
     if (!reserve(b, len))

@@ -38,6 +38,9 @@ void vmcp_buf_wipe(struct vmcp_buf *b);  /* the same for what held a secret: wip
 void vmcp_buf_reset(struct vmcp_buf *b); /* empties, keeps the memory */
 
 void vmcp_buf_add(struct vmcp_buf *b, const void *data, size_t len);
+/* Make room for `len` more bytes at once: what is added next moves nothing. Asking for
+ * more than the maximum is no failure yet. */
+void vmcp_buf_reserve(struct vmcp_buf *b, size_t len);
 /* Append `len` bytes that the caller fills in now; NULL where there is no room for them. The NUL
  * after them is there already, and may be written again. */
 char *vmcp_buf_extend(struct vmcp_buf *b, size_t len);

@@ -30,6 +30,8 @@ int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const 
     if (!header)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a JWS header");
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
+    vmcp_buf_reserve(&b, VMCP_BASE64_CHARS(len) + VMCP_BASE64_CHARS(strlen(header)) +
+                             VMCP_BASE64_CHARS(VMCP_SIGNATURE_MAX) + 2);
     add_encoded(&b, header, strlen(header));
     vmcp_buf_addc(&b, '.');
     add_encoded(&b, payload, len);
