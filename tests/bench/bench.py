@@ -70,7 +70,7 @@ class Bench:
         """Per-address limits are off, for all requests come from one address."""
         text = subprocess.run([self.build / "bin/vmcpd", "--help"], capture_output=True, text=True,
                               check=True).stdout
-        wanted = (("--address-rate", "0"), ("--address-connections", "0"))
+        wanted = (("--rate", "0"), ("--max-connections-each", "0"))
         return [word for pair in wanted if pair[0] in text for word in pair]
 
     def http(self, length, connections=16):

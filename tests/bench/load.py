@@ -67,8 +67,10 @@ class Server:
 
 def vmcpd(program, folder, domain, keys, configs, *options):
     key_options = [o for key in keys for o in ("--key", key)]
+    if "--access-log" not in options:
+        options = ("--access-log", "off", *options)
     return Server([program, "--domain", domain, *key_options, "--configs", configs, "--listen",
-                   "127.0.0.1:0", "--access-log", "off", *options], ready=r"ready on \S+?:(\d+)/")
+                   "127.0.0.1:0", *options], ready=r"ready on http://\S+?:(\d+)/")
 
 
 def wrk(server, path, seconds, connections=16, accept=None, script=None):
