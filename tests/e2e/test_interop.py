@@ -166,6 +166,16 @@ def test_sizes_of_rsa(vmcp, rsa, web, bits):
                 stdin=json.dumps(ours).encode()).json == V1_MACHINE
 
 
+def test_the_first_rsa_key_signs_version_1(vmcp, keys, rsa, web):
+    machine = write_json(web.parent / "v1.json", V1_MACHINE)
+    for first, second in ((2048, 3072), (3072, 2048)):
+        given = [o for k in (keys["p-256"].path, rsa(first), keys["ed25519"].path, rsa(second))
+                 for o in ("--key", k)]
+        ours = vmcp("sign", *given, "--format", "v1", "--salt", "Salt-1", machine).json
+        theirs = load_pem_private_key(rsa(first).read_bytes(), None)
+        assert ours == v1_sign(theirs, V1_MACHINE, "Salt-1")
+
+
 @pytest.mark.parametrize("bits", [1024, 2047, 8200])
 def test_sizes_of_rsa_that_are_refused(vmcp, rsa, sign, web, bits):
     key, pub = rsa(bits), f"{rsa(bits)}.pub"

@@ -173,6 +173,14 @@ def test_refused_claims(vmcp, keys, code, changes):
     assert all(c["code"] == "ok" for c in told["checks"][:-1])
 
 
+def test_unknown_parameters_are_warned_about(vmcp, keys):
+    machine = {**MACHINE, "zone": "a"}
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(machine=machine)).encode()
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--min-serial", "7", stdin=text)
+    assert done.json == machine and done.err.count("\n") == 1
+    assert done.err.startswith("warning: /machine/zone: ")
+
+
 @pytest.mark.parametrize("code, header", [
     ("typ-wrong", {"typ": "JWT"}), ("typ-wrong", {"typ": "VMCP+JWT"}),
     ("header-refused", {"crit": ["exp"]}), ("header-refused", {"jwk": {}}),
