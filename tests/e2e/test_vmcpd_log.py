@@ -89,7 +89,8 @@ def test_text(vmcpd, log):
     server.ask("/n%22o%5C%20%C3%A9%7f?cvm_salt=" + SALT)
     server.ask("/none?cvm_salt=" + SALT)
     eventually(lambda: log.read_text().count("\n") == 3)
-    one, two, three = log.read_text().splitlines()
+    by_status = {line.split()[3]: line for line in log.read_text().splitlines()}
+    one, two, three = (by_status[status] for status in ("200", "400", "404"))
     assert re.fullmatch(
         r"\S+Z GET /vmcp/web 200 ok \d+us client=127\.0\.0\.1 machine=web serial=7 "
         rf"jti={claims(answer)['jti']} host={host_digits(HOSTID)} key=\S{{43}} alg=EdDSA "

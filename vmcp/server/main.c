@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "exporter.h"
 #include "http/server.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
@@ -26,6 +27,7 @@
 /* What the main thread waits for while others answer. */
 struct loop {
     struct srv_service service;
+    struct srv_exporter exporter;
     struct srv_watch watch;
     struct srv_transport transport;
     int signals, control;
@@ -125,11 +127,16 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     if (rc == 0)
         rc = srv_transport_open(transport, &loop->transport, err);
     if (rc == 0)
+        rc = srv_exporter_open(&loop->exporter, settings->metrics, err);
+    if (rc == 0)
         rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control_path, err);
     if (rc == 0)
         rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
                                  loop->service.snapshot->tls, err);
+    if (rc == 0)
+        rc = srv_exporter_start(&loop->exporter, &loop->service, loop->transport.server, err);
     if (rc < 0) {
+        srv_exporter_stop(&loop->exporter);
         srv_transport_stop(transport, &loop->transport);
         return rc;
     }
@@ -138,6 +145,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     int signal_number = wait_for_end(loop);
     srv_notify("STOPPING=1");
     srv_message(SRV_INFO, "vmcpd: stopping on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+    srv_exporter_stop(&loop->exporter);
     srv_transport_stop(transport, &loop->transport);
     return 0;
 }
@@ -157,7 +165,8 @@ static void close_loop(struct loop *loop)
 
 static int run(const struct srv_settings *settings, struct vmcp_error *err)
 {
-    struct loop loop = {.signals = -1, .control = -1, .watch = SRV_WATCH_OFF};
+    struct loop loop = {
+        .exporter = SRV_EXPORTER_OFF, .signals = -1, .control = -1, .watch = SRV_WATCH_OFF};
     struct srv_snapshot *snapshot = NULL;
     int rc = settings->watch ? srv_watch_begin(&loop.watch, settings, err) : 0;
     if (rc == 0)

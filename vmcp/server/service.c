@@ -54,6 +54,7 @@ static const struct srv_machine *choose(const struct srv_catalogue *catalogue,
 struct errand {
     struct srv_service *service;
     struct http_reply *reply;
+    int64_t since; /* srv_metrics_now() clock */
 };
 
 /* The signer gives the work back. */
@@ -65,6 +66,7 @@ static void send_answer(struct srv_work *work)
         refuse(reply, &work->err);
         return;
     }
+    srv_metrics_signature(&errand->service->metrics, work->alg, srv_metrics_now() - errand->since);
     srv_log_answer(&errand->service->log, work, reply);
     http_reply_take(reply, 200, vmcp_format_media_type(work->question->format), work->answer,
                     strlen(work->answer));
@@ -88,7 +90,7 @@ static void answer_question(struct srv_service *service, const struct srv_snapsh
         http_reply_take(reply, 200, vmcp_format_media_type(question->format), NULL, 0);
         return;
     }
-    struct errand errand = {service, reply};
+    struct errand errand = {service, reply, srv_metrics_now()};
     struct srv_work work = {.question = question,
                             .machine = machine,
                             .now = time(NULL),
@@ -180,9 +182,7 @@ static void readyz(void *app, const struct http_request *req, struct http_reply 
     struct srv_service *service = app;
     auto_snapshot struct srv_snapshot *s = srv_service_hold(service);
     (void)req;
-    pthread_mutex_lock(&service->lock);
-    struct srv_reloads reloads = service->reloads;
-    pthread_mutex_unlock(&service->lock);
+    struct srv_reloads reloads = srv_service_reloads(service);
     json_auto_t *body = json_pack(
         "{s:s, s:I, s:s, s:I, s:{s:s, s:I, s:I, s:I}}", "status", "ready", "machines",
         (json_int_t)srv_catalogue_count(s->catalogue), "digest", srv_catalogue_digest(s->catalogue),
@@ -219,6 +219,7 @@ static void finish_request(void *app, const struct http_request *req,
                            const struct http_reply *reply, int64_t micros)
 {
     struct srv_service *service = app;
+    srv_metrics_request(&service->metrics, req, reply, micros);
     srv_log_request(&service->log, req, reply, micros);
 }
 
@@ -226,6 +227,7 @@ void srv_service_init(struct srv_service *service, const struct srv_settings *se
                       struct srv_snapshot *snapshot)
 {
     *service = (struct srv_service){.settings = settings, .snapshot = snapshot};
+    srv_metrics_init(&service->metrics, routes);
     snapshot->generation = 1;
     pthread_mutex_init(&service->lock, NULL);
 }
@@ -265,6 +267,14 @@ void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code)
     service->reloads.last = code;
     service->reloads.last_at = time(NULL);
     pthread_mutex_unlock(&service->lock);
+}
+
+struct srv_reloads srv_service_reloads(struct srv_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    struct srv_reloads reloads = service->reloads;
+    pthread_mutex_unlock(&service->lock);
+    return reloads;
 }
 
 struct http_server_options srv_service_options(struct srv_service *service)

@@ -8,6 +8,7 @@
 #include "http/server.h"
 #include "lib/error.h"
 #include "log.h"
+#include "metrics.h"
 #include "settings.h"
 #include "snapshot.h"
 
@@ -25,6 +26,7 @@ struct srv_service {
     struct srv_snapshot *snapshot;       /* what is served; replaced whole */
     struct srv_reloads reloads;
     struct srv_log log; /* off until srv_log_open() */
+    struct srv_metrics metrics;
 };
 
 /* Serve `snapshot` (the reference is taken over). */
@@ -41,6 +43,9 @@ void srv_service_replace(struct srv_service *service, struct srv_snapshot *snaps
 
 /* A reload failed: what was served stays, and /readyz says so. */
 void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code);
+
+/* How the reloads went so far. */
+struct srv_reloads srv_service_reloads(struct srv_service *service);
 
 /* The options for http_server_start(). */
 struct http_server_options srv_service_options(struct srv_service *service);

@@ -51,6 +51,8 @@ static const struct vmcp_option options[] = {
      "a line for each request: appended to FILE, on standard error (-, the default), or none"},
     {"log-format", "FORMAT", VMCP_OPT_STRING, AT(log_format), 0, 0,
      "of those lines: text (default) or json"},
+    {"metrics", "ADDR:PORT", VMCP_OPT_STRING, AT(metrics), 0, 0,
+     "where to answer GET /metrics, for Prometheus, and nothing else"},
     {"max-connections", "N", VMCP_OPT_INT, AT(transport.connections), 0, MANY,
      "connections in all (4096; 0: no limit but that of descriptors)"},
     {"max-connections-each", "N", VMCP_OPT_INT, AT(transport.connections_each), 0, MANY,

@@ -22,7 +22,7 @@ struct srv_settings {
     const struct vmcp_alg *rsa_alg; /* of --alg; NULL: the default */
     /* how it is served: read once */
     struct srv_transport_settings transport; /* its certificate is read at each reload too */
-    const char *access_log, *log_format, *control;
+    const char *access_log, *log_format, *metrics, *control;
     const char *user;    /* NULL: who started it */
     const char *sandbox; /* "on" or "off" */
     bool watch, check, version;
