@@ -544,6 +544,17 @@ def test_what_goes_wrong_with_a_token(vmcp, token, web):
         assert PIN not in done.out + done.err
 
 
+def test_a_pin_is_not_told_later_either(vmcp, bin, token, scratch, web):
+    uri = f"{token.uri('rsa')}&pin-value={PIN}"
+    for name in (uri, uri.replace("?", f";pin-value={PIN}?", 1).split("&")[0]):
+        twice = ("--key", name, "--key", name)
+        done = vmcp("sign", *twice, *SIGN, web, "--json", code=3, env=token.env)
+        assert "twice" in done.err and "pkcs11:token=ops" in done.err, done
+        assert PIN not in done.out + done.err
+        done = run(*vmcpd_argv(bin, scratch, *twice), env=token.env)
+        assert done.code == 3 and "twice" in done.err and PIN not in done.out + done.err, done
+
+
 def test_vmcpd_with_a_token(serve, token, scratch):
     """Many at once, through a reload, both versions; and it ends well."""
     path = private_file(scratch / "pin", PIN)
@@ -653,7 +664,7 @@ def test_tpm_key_with_a_passphrase(vmcp, tpm, web):
     done = vmcp(*sign, "--passphrase", "env:PASS", env=env)
     check_v2(done.out.strip(), tpm.public["locked"], "ES256")
     done = vmcp(*sign, "--passphrase", "env:BAD", env=env, code=3)
-    assert "[key-device]" in done.err or "[passphrase]" in done.err, done
+    assert "[key-device]" in done.err and "auth" in done.err, done
     done = vmcp(*sign, env=env, code=3, start_new_session=True)
     assert "[passphrase]" in done.err and "--passphrase" in done.err, done
 

@@ -55,16 +55,19 @@ static int check_new(const struct vmcp_keyring *ring, const struct vmcp_key *key
 int vmcp_keyring_add(struct vmcp_keyring *ring, struct vmcp_key *key, enum vmcp_key_state state,
                      const char *where, struct vmcp_error *err)
 {
+    auto_free char *shown = vmcp_key_name_show(where); /* a PIN may be in it */
+    if (!shown)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a name");
     int rc = check_new(ring, key, state, err);
     if (rc < 0)
-        return vmcp_error_locate(err, where);
+        return vmcp_error_locate(err, shown);
     size_t at = ring->count++; /* the enum of key types has the order of preference */
     for (; at > 0 && vmcp_key_type(ring->entries[at - 1].key) > vmcp_key_type(key); at--)
         ring->entries[at] = ring->entries[at - 1];
     struct vmcp_keyring_entry *e = &ring->entries[at];
     *e = (struct vmcp_keyring_entry){.key = vmcp_key_ref(key), .state = state};
-    const char *slash = strrchr(where, '/');
-    snprintf(e->name, sizeof(e->name), "%s", slash ? slash + 1 : where);
+    const char *slash = strrchr(shown, '/');
+    snprintf(e->name, sizeof(e->name), "%s", slash ? slash + 1 : shown);
     return 0;
 }
 

@@ -124,9 +124,14 @@ static bool digest_sign(EVP_PKEY *pkey, OSSL_LIB_CTX *libctx, const char *props,
 
 static int fail_device(const struct vmcp_alg *alg, struct vmcp_error *err)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
-    int rc = vmcp_fail(err, VMCP_E_KEY_DEVICE, "the token or TPM did not sign with %s: %s",
-                       alg->name, reason ? reason : "it gave no reason");
+    const char *data = NULL;
+    int flags = 0;
+    unsigned long e = ERR_peek_error_all(NULL, NULL, NULL, &data, &flags);
+    const char *reason = e ? ERR_reason_error_string(e) : NULL;
+    bool more = data && *data && (flags & ERR_TXT_STRING);
+    int rc = vmcp_fail(err, VMCP_E_KEY_DEVICE, "the token or TPM did not sign with %s: %s%s%s",
+                       alg->name, reason ? reason : "it gave no reason", more ? ": " : "",
+                       more ? data : "");
     ERR_clear_error();
     return rc;
 }
