@@ -266,6 +266,21 @@ def test_sign_input_errors(vmcp, keys, web, scratch):
                                       "--format", "v1", only_v2, code=3).err
 
 
+def test_sign_with_a_secret(vmcp, keys, scratch):
+    secret = scratch / "secret"
+    machine = write_json(scratch / "web.json", {**MACHINE, "secret": "${vmcp.hmac.session}"})
+    argv = ("sign", "--key", keys["ed25519"].path, *SIGN, "--secret", secret, machine)
+    for length, mode, code in ((32, 0o600, None), (31, 0o600, "file"), (32, 0o644, "file-mode")):
+        secret.write_bytes(bytes(length))
+        secret.chmod(mode)
+        done = vmcp(*argv, code=3 if code else 0)
+        assert f"[{code}]" in done.err if code else len(
+            claims(done.out)["machine"]["secret"]) == 64
+        secret.chmod(0o600)
+    secret.unlink()
+    assert "[file]" in vmcp(*argv, code=3).err
+
+
 def test_canon(vmcp, scratch):
     path = write_json(scratch / "t.json", {"name": "My first VM", "secret": "s/ é", "Zeta": 1,
                                            "on": True})

@@ -177,10 +177,7 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
     if (rc == 0 && (config.macros & VMCP_MACRO_HMAC) && !a->domain)
         rc = vmcp_fail(err, VMCP_E_USAGE, "${vmcp.hmac.…} depends on the domain; give --domain D");
     if (rc == 0 && a->secret)
-        rc = vmcp_file_read(a->secret, VMCP_FILE_PRIVATE, &secret, err);
-    if (rc == 0 && a->secret && secret.len < VMCP_SECRET_MIN)
-        rc = vmcp_fail_at(err, VMCP_E_FILE, a->secret, "a secret of under %d bytes",
-                          VMCP_SECRET_MIN);
+        rc = vmcp_macro_read_secret(a->secret, &secret, err);
     if (rc < 0)
         return rc;
     struct vmcp_responder responder = {.domain = a->domain ? a->domain : "",

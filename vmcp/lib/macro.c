@@ -8,6 +8,7 @@
 
 #include "auto.h"
 #include "base64.h"
+#include "file.h"
 
 enum { LABEL_MAX = 64 };
 
@@ -55,6 +56,17 @@ static int read_macro(const char *s, struct macro *ret, struct vmcp_error *err)
                      "%.*s is no macro; there are hostid, salt, uuid, now and hmac.LABEL, and "
                      "$${vmcp. stands for a literal ${vmcp.",
                      (int)(len < 32 ? len : 32) + (int)strlen(opening) + 1, s);
+}
+
+int vmcp_macro_read_secret(const char *path, struct vmcp_buf *out, struct vmcp_error *err)
+{
+    int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, out, err);
+    if (rc == 0 && out->len < VMCP_SECRET_MIN)
+        return vmcp_fail_at(err, VMCP_E_FILE, path,
+                            "a secret of %zu bytes; at least %d random ones are wanted, as from: "
+                            "openssl rand -out %s 32",
+                            out->len, VMCP_SECRET_MIN, path);
+    return rc;
 }
 
 int vmcp_macro_scan(const char *s, unsigned allowed, unsigned *used, struct vmcp_error *err)

@@ -33,6 +33,12 @@ struct vmcp_macro_values {
     size_t secret_len;
 };
 
+/* Read the secret of ${vmcp.hmac.…} from a private file (file.h): at least VMCP_SECRET_MIN bytes.
+ * `out` is the caller's, VMCP_BUF(VMCP_SECRET_MAX), to be wiped. Errors: VMCP_E_FILE,
+ * VMCP_E_FILE_MODE, VMCP_E_LIMIT. */
+VMCP_MUST_CHECK int vmcp_macro_read_secret(const char *path, struct vmcp_buf *out,
+                                           struct vmcp_error *err);
+
 /* Find the macros of `s`; those not in `allowed` and unknown ones are VMCP_E_MACRO. Adds the bits
  * of those found to *used. */
 VMCP_MUST_CHECK int vmcp_macro_scan(const char *s, unsigned allowed, unsigned *used,

@@ -9,7 +9,7 @@
 
 #include "lib/answer.h"
 #include "lib/auto.h"
-#include "lib/file.h"
+#include "lib/macro.h"
 #include "lib/name.h"
 #include "lib/respond.h"
 #include "lib/trust.h"
@@ -71,14 +71,9 @@ static int take_keys(struct srv_signer *s, const struct vmcp_keyring *ring, stru
 static int load_secret(struct srv_signer *s, const char *path, struct vmcp_error *err)
 {
     auto_secret_buf struct vmcp_buf b = VMCP_BUF(VMCP_SECRET_MAX);
-    int rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &b, err);
+    int rc = vmcp_macro_read_secret(path, &b, err);
     if (rc < 0)
         return rc;
-    if (b.len < VMCP_SECRET_MIN)
-        return vmcp_fail_at(err, VMCP_E_FILE, path,
-                            "a secret of %zu bytes; at least %d random ones are wanted, as from: "
-                            "openssl rand -out %s 32",
-                            b.len, VMCP_SECRET_MIN, path);
     memcpy(s->secret, b.data, b.len);
     s->secret_len = b.len;
     return 0;
