@@ -7,8 +7,20 @@
 #include "buf.h"
 #include "json.h"
 
+/* Names and thumbprints need no escaping in JSON; anything else takes the long way. */
+static bool is_plain(const char *s)
+{
+    return !s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-._")];
+}
+
 static char *header_text(const struct vmcp_alg *alg, const char *typ, const char *kid)
 {
+    char *text = NULL;
+    if (typ && kid && is_plain(typ) && is_plain(kid))
+        return asprintf(&text, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}", vmcp_alg_name(alg),
+                        kid, typ) < 0
+                   ? NULL
+                   : text;
     json_auto_t *header =
         json_pack("{s:s, s:s*, s:s*}", "alg", vmcp_alg_name(alg), "kid", kid, "typ", typ);
     return header ? vmcp_json_text(header, NULL) : NULL;
