@@ -31,14 +31,14 @@ json_int_t launch_parameter_integer(const struct vmcp_answer *answer, const char
     return json_is_integer(value) ? json_integer_value(value) : fallback;
 }
 
-void launch_plan_from(struct launch_plan *plan, const char *member, const char *fmt, ...)
+void launch_plan_from(struct launch_plan *plan, const char *path, const char *fmt, ...)
 {
     char text[256];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    json_object_set_new(plan->from, member, json_string(text));
+    json_object_set_new(plan->from, path, json_string(text));
 }
 
 void launch_plan_warn(struct launch_plan *plan, const char *fmt, ...)
@@ -73,7 +73,8 @@ static int draft_name(const struct launch_subject *s, int64_t number, struct lau
     int rc = launch_vm_name(name, s->settings->name_suffix, digits, plan->name, err);
     if (rc < 0)
         return rc;
-    launch_plan_from(plan, "name", "signed machine");
+    launch_plan_from(plan, "name",
+                     s->settings->name_suffix ? "signed machine, --name-suffix" : "signed machine");
     return set(plan, "name", json_string(plan->name), err);
 }
 
@@ -116,8 +117,15 @@ static int draft_disk(const struct launch_subject *s, struct launch_plan *plan,
         json_object_set_new(params, "sourceImage", json_string(s->image->path));
     json_t *disk =
         json_pack("{s:b, s:b, s:o}", "boot", 1, "autoDelete", 1, "initializeParams", params);
-    launch_plan_from(plan, "disks", "signed machine: disk %lld MB; image: %s", (long long)mb,
-                     json_object_get(s->answer->params, "diskURL") ? "signed machine" : "default");
+    launch_plan_from(plan, "disks", "default");
+    launch_plan_from(plan, "disks[0].initializeParams.diskSizeGb",
+                     gb * 1024 == mb ? "signed machine: disk"
+                                     : "signed machine: disk of %lld MB, rounded up",
+                     (long long)mb);
+    launch_plan_from(plan, "disks[0].initializeParams.sourceImage", "%s",
+                     json_object_get(s->answer->params, "diskURL") ? "signed machine: diskURL"
+                     : s->settings->image                          ? "--image"
+                                                                   : "default");
     if (json_object_get(s->answer->params, "diskURL"))
         launch_plan_warn(plan, "diskChecksum cannot be checked against an image of Compute Engine");
     return set(plan, "disks", json_pack("[o]", disk), err);
@@ -175,7 +183,11 @@ static int draft_metadata(const struct launch_subject *s, struct launch_plan *pl
     };
     for (size_t i = 0; rc == 0 && i < sizeof(pairs) / sizeof(*pairs); i++)
         rc = set_metadata(plan, pairs[i][0], pairs[i][1], err);
-    launch_plan_from(plan, "metadata", "signed machine, and the launcher's own vmcp- keys");
+    launch_plan_from(plan, "metadata", "the launcher's own");
+    launch_plan_from(plan, "metadata.block-project-ssh-keys", "default");
+    launch_plan_from(plan, "metadata.startup-script", "signed machine: userData");
+    launch_plan_from(plan, "metadata.user-data", "signed machine: userData");
+    launch_plan_from(plan, "metadata.serial-port-logging-enable", "signed machine: flags");
     return rc < 0 ? rc : draft_user_data(s, plan, err);
 }
 
@@ -311,7 +323,6 @@ int launch_draft_labels(const struct launch_subject *subject, struct launch_plan
                         struct vmcp_error *err)
 {
     json_t *labels = json_object_get(plan->body, "labels");
-    bool is_signed = labels;
     int rc = labels ? 0 : set(plan, "labels", labels = json_object(), err);
     if (rc < 0 || !json_is_object(labels)) /* which the schema refuses */
         return rc;
@@ -320,6 +331,6 @@ int launch_draft_labels(const struct launch_subject *subject, struct launch_plan
         rc = own_label(plan, labels, "vmcp-machine", subject->machine, err);
     if (rc == 0)
         rc = own_label(plan, labels, "vmcp-by", subject->made_by, err);
-    launch_plan_from(plan, "labels", is_signed ? "signed gce; the launcher's own" : "default");
+    launch_plan_from(plan, "labels", "the launcher's own");
     return rc;
 }

@@ -25,8 +25,9 @@ struct launch_subject {
 };
 
 struct launch_plan {
-    json_t *body; /* while it is a draft, `metadata` is an object of key to value */
-    json_t *from; /* top-level member of the body to where it comes from, in words */
+    json_t *body;    /* while it is a draft, `metadata` is an object of key to value */
+    json_t *from;    /* where a part of the draft comes from, in words, by the part's path */
+    json_t *origins; /* rows of {"path", "value", "from"}, for the final body (origins.h) */
     json_t *warnings;
     char name[LAUNCH_LABEL_MAX + 1];
     char zone[LAUNCH_LABEL_MAX + 1];
@@ -47,8 +48,9 @@ VMCP_MUST_CHECK int launch_draft(const struct launch_subject *subject, const cha
 VMCP_MUST_CHECK int launch_draft_labels(const struct launch_subject *subject,
                                         struct launch_plan *plan, struct vmcp_error *err);
 
-/* Say in the plan where a member comes from. */
-void launch_plan_from(struct launch_plan *plan, const char *member, const char *fmt, ...)
+/* Say in the plan where a part of the body comes from: "disks[0].initializeParams.diskSizeGb", or
+ * all that is below "disks". */
+void launch_plan_from(struct launch_plan *plan, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void launch_plan_warn(struct launch_plan *plan, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

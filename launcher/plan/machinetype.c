@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What Compute Engine allows for custom shapes without extended memory. */
@@ -65,4 +66,77 @@ int launch_shape_find(const char *series, int64_t cpus, int64_t memory, struct l
                      "no custom shape of series %s has %lld CPUs and %lld MB of memory; another "
                      "--series or gce.machineType may",
                      s->name, (long long)cpus, (long long)memory);
+}
+
+static const struct series *find_series(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof(series_table) / sizeof(*series_table); i++)
+        if (strlen(series_table[i].name) == len && memcmp(series_table[i].name, name, len) == 0)
+            return &series_table[i];
+    return NULL;
+}
+
+/* Shared-core shapes: two CPUs are seen, and a part of their time is had. MB in all. */
+static int check_shared(const char *name, struct vmcp_error *err)
+{
+    static const struct {
+        const char *prefix;
+        long long min, max;
+    } shapes[] = {{"e2-custom-micro-", 1024, 2048},
+                  {"e2-custom-small-", 2048, 4096},
+                  {"e2-custom-medium-", 4096, 8192}};
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++) {
+        size_t len = strlen(shapes[i].prefix);
+        if (strncmp(name, shapes[i].prefix, len) != 0)
+            continue;
+        long long mb = strtoll(name + len, NULL, 10);
+        if (mb >= shapes[i].min && mb <= shapes[i].max && mb % 256 == 0)
+            return 0;
+        return vmcp_fail(err, VMCP_E_PLAN, "%.40s: %lld to %lld MB in steps of 256 are wanted",
+                         name, shapes[i].min, shapes[i].max);
+    }
+    return vmcp_fail(err, VMCP_E_PLAN, "%.40s is no custom shape: SERIES-custom-CPUS-MB is one",
+                     name);
+}
+
+static int check_shape(const struct series *s, const char *name, int64_t cpus, int64_t mb,
+                       bool extended, struct vmcp_error *err)
+{
+    int64_t most = extended ? s->memory_max : cpus * s->max_per_cpu;
+    if (most > s->memory_max)
+        most = s->memory_max;
+    if (cpus < 1 || cpus > s->cpus_max || !has_cpus(s, cpus))
+        return vmcp_fail(err, VMCP_E_PLAN, "%.40s: series %s has no shape of %lld CPUs", name,
+                         s->name, (long long)cpus);
+    if (extended && strcmp(s->name, "e2") == 0)
+        return vmcp_fail(err, VMCP_E_PLAN, "%.40s: series e2 has no extended memory", name);
+    if (mb % 256 != 0 || mb < cpus * s->min_per_cpu || mb > most)
+        return vmcp_fail(
+            err, VMCP_E_PLAN, "%.40s: with %lld CPUs %lld to %lld MB in steps of 256 are wanted",
+            name, (long long)cpus, (long long)round_up(cpus * s->min_per_cpu), (long long)most);
+    return 0;
+}
+
+int launch_shape_check(const char *name, struct vmcp_error *err)
+{
+    const char *custom = strncmp(name, "custom-", 7) == 0 ? name : strstr(name, "-custom-");
+    long long cpus = 0, mb = 0;
+    char rest[8] = "";
+    if (!custom)
+        return 0;
+    bool plain = custom == name; /* n1 has two spellings */
+    const struct series *s =
+        plain ? find_series("n1", 2) : find_series(name, (size_t)(custom - name));
+    const char *numbers = custom + (plain ? 7 : 8);
+    if (!s)
+        return 0; /* a newer series: the API knows */
+    int n = sscanf(numbers, "%9lld-%9lld%7s", &cpus, &mb, rest);
+    if (n < 2 && strcmp(s->name, "e2") == 0)
+        return check_shared(name, err);
+    if (n < 2 || (n == 3 && strcmp(rest, "-ext") != 0))
+        return vmcp_fail(err, VMCP_E_PLAN,
+                         "%.40s is no custom shape: SERIES-custom-CPUS-MB is one, with -ext for "
+                         "extended memory",
+                         name);
+    return check_shape(s, name, cpus, mb, n == 3, err);
 }

@@ -18,4 +18,8 @@ struct launch_shape {
 VMCP_MUST_CHECK int launch_shape_find(const char *series, int64_t cpus, int64_t memory,
                                       struct launch_shape *ret, struct vmcp_error *err);
 
+/* Is `name`, if it is a custom shape of one of those series, one that the series has (-ext and the
+ * shared-core shapes of e2 too)? Other names are the API's to know. VMCP_E_PLAN. */
+VMCP_MUST_CHECK int launch_shape_check(const char *name, struct vmcp_error *err);
+
 #endif

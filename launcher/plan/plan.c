@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/json.h"
 #include "merge.h"
+#include "origins.h"
 #include "policy.h"
 #include "rules.h"
 #include "schema.h"
@@ -92,18 +92,17 @@ static int finish_image(const struct launch_subject *subject, struct launch_plan
                : 0;
 }
 
-static void merge_from(struct launch_plan *plan, const json_t *draft_from, json_t *gce)
+/* Over which bounds of the operator's the body went, and what let it. */
+static void tell_bounds(const struct launch_settings *s, struct launch_plan *plan)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(gce, key, value)
-    {
-        const char *before = json_string_value(json_object_get(draft_from, key));
-        if (before)
-            launch_plan_from(plan, key, "%s; signed gce over it", before);
-        else
-            launch_plan_from(plan, key, "signed gce");
-    }
+    if (s->allow_machine_types.count)
+        launch_origins_add(plan->origins, "machineType", "within --allow-machine-type");
+    launch_origins_add(plan->origins, "serviceAccounts", "allowed by --allow-service-account");
+    launch_origins_add(plan->origins, "networkInterfaces[0].accessConfigs",
+                       "allowed by --allow-external-ip");
+    if (s->allow_image_projects.count)
+        launch_origins_add(plan->origins, "disks[0].initializeParams.sourceImage",
+                           "allowed by --allow-image-project");
 }
 
 static void warn_isolated(struct launch_plan *plan)
@@ -121,7 +120,7 @@ static int check(const struct launch_subject *subject, struct launch_plan *plan,
     if (rc == 0)
         rc = launch_policy_check(plan->body, subject->settings, err);
     if (rc == 0)
-        rc = launch_rules_check(plan->body, err);
+        rc = launch_rules_check(plan->body, subject->image->size_gb, err);
     if (rc == 0)
         rc = launch_policy_secrets(plan->body, &subject->settings->allow_private_keys, err);
     return rc;
@@ -133,12 +132,12 @@ int launch_plan_make(const struct launch_subject *subject, const char *zone, int
     auto_plan struct launch_plan plan = {0};
     bool with_user_data = *launch_parameter_string(subject->answer, "userData", "");
     int rc = launch_draft(subject, zone, number, &plan, err);
-    if (rc == 0 && subject->answer->gce) {
+    if (rc == 0 && subject->answer->gce)
         rc = launch_merge_gce(plan.body, subject->answer->gce, with_user_data, err);
-        merge_from(&plan, plan.from, subject->answer->gce);
-    }
     if (rc == 0)
         rc = launch_draft_labels(subject, &plan, err);
+    if (rc == 0)
+        rc = launch_origins_find(plan.body, subject->answer->gce, plan.from, &plan.origins, err);
     if (rc == 0)
         rc = launch_metadata_items(plan.body, err);
     if (rc == 0)
@@ -150,6 +149,7 @@ int launch_plan_make(const struct launch_subject *subject, const char *zone, int
     if (rc < 0)
         return rc;
     warn_isolated(&plan);
+    tell_bounds(subject->settings, &plan);
     *ret = plan;
     plan = (struct launch_plan){0};
     return 0;
@@ -157,17 +157,14 @@ int launch_plan_make(const struct launch_subject *subject, const char *zone, int
 
 void launch_plan_print(const struct launch_plan *plan)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(plan->body, key, value)
+    size_t i;
+    json_t *row;
+    json_array_foreach(plan->origins, i, row)
     {
-        size_t len = 0;
-        char shown[64];
-        auto_free char *text =
-            json_is_string(value) ? strdup(json_string_value(value)) : vmcp_json_text(value, &len);
-        const char *from = json_string_value(json_object_get(plan->from, key));
-        launch_clean(text ? text : "", shown, sizeof(shown));
-        fprintf(stderr, "  %-22s %-63s  %s\n", key, shown, from ? from : "");
+        char shown[48];
+        launch_clean(launch_rules_text(row, "value"), shown, sizeof(shown));
+        fprintf(stderr, "  %-44s %-47s  %s\n", launch_rules_text(row, "path"), shown,
+                launch_rules_text(row, "from"));
     }
 }
 
@@ -175,6 +172,7 @@ void launch_plan_clear(struct launch_plan *plan)
 {
     json_decref(plan->body);
     json_decref(plan->from);
+    json_decref(plan->origins);
     json_decref(plan->warnings);
     *plan = (struct launch_plan){0};
 }

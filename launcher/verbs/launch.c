@@ -74,18 +74,29 @@ static void tell_warnings(struct launch_run *run, const struct launch_plan *plan
         launch_warn(run->report, "%s", json_string_value(json_array_get(plan->warnings, i)));
 }
 
-/* What would be sent, on stdout or in the object. */
+/* What would be sent, on stdout or in the object, and where each part comes from. */
 static void show(struct launch_run *run, const struct launch_job *job)
 {
-    launch_say(run->report, "%s in %s: would %s", job->plan.name, job->zone,
-               strcmp(job->outcome, "none") == 0 ? "do nothing, it runs" : job->outcome);
     launch_plan_print(&job->plan);
     if (run->settings->json) {
         json_array_append(launch_report_array(run->report, "bodies"), job->plan.body);
+        json_array_append(launch_report_array(run->report, "origins"), job->plan.origins);
         return;
     }
     json_dumpf(job->plan.body, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
+}
+
+/* What would become of it against what is there. */
+static int look(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
+{
+    show(run, job);
+    int rc = launch_job_look(run, job, err);
+    if (rc < 0)
+        job->outcome = "refuse";
+    launch_say(run->report, "%s in %s: would %s", job->plan.name, job->zone,
+               strcmp(job->outcome, "none") == 0 ? "do nothing, it runs" : job->outcome);
+    return rc;
 }
 
 static int do_job(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
@@ -95,12 +106,8 @@ static int do_job(struct launch_run *run, struct launch_job *job, struct vmcp_er
         return rc;
     if (job->number <= 1)
         tell_warnings(run, &job->plan);
-    if (run->settings->dry_run) {
-        rc = launch_job_look(run, job, err);
-        if (rc == 0)
-            show(run, job);
-        return rc;
-    }
+    if (run->settings->dry_run)
+        return look(run, job, err);
     rc = launch_job_act(run, job, err);
     if (rc == 0)
         launch_say(run->report, "%s is %s in %s at %s (%s)", job->plan.name,

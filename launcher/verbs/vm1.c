@@ -7,6 +7,7 @@
 #include "cloud/resource.h"
 #include "lib/json.h"
 #include "plan/merge.h"
+#include "plan/rules.h"
 #include "plan/schema.h"
 
 static int no_memory(struct vmcp_error *err)
@@ -192,6 +193,8 @@ int launch_vm1_body(const struct launch_vm1 *vm1, const struct launch_vm1_facts 
         rc = launch_metadata_items(body, err);
     if (rc == 0)
         rc = launch_schema_check(body, err);
+    if (rc == 0)
+        rc = launch_rules_check(body, facts->image->size_gb, err);
     if (rc == 0)
         *ret = steal(&body);
     else

@@ -24,6 +24,57 @@ DOMAIN = "127.0.0.1"
 SCRIPT = "#!/bin/bash\necho hello\n"
 
 
+SCHEMA = ROOT.parent / "shared/reference/compute-v1-subset.json"
+SCHEMAS = json.loads(SCHEMA.read_text())["schemas"] if SCHEMA.exists() else {}
+S = {"type": "string"}
+# Fields that Google added after that document.
+NEWER = {
+    "Instance": {"localSsdEncryptionMode": S},
+    "Scheduling": {
+        "maxRunDuration": {"$ref": "Duration"}, "terminationTime": S,
+        "localSsdRecoveryTimeout": {"$ref": "Duration"},
+        "onInstanceStopAction": {"type": "object", "properties": {
+            "discardLocalSsd": {"type": "boolean"}}}},
+    "ConfidentialInstanceConfig": {"confidentialInstanceType": S},
+    "NetworkInterface": {"vlan": {"type": "integer"}, "parentNicName": S, "igmpQuery": S},
+    "AttachedDiskInitializeParams": {"storagePool": S,
+                                     "enableConfidentialCompute": {"type": "boolean"}},
+    "Duration": {"seconds": S, "nanos": {"type": "integer"}},
+}
+for _name, _fields in NEWER.items():
+    _schema = SCHEMAS.setdefault(_name, {"type": "object", "properties": {}})
+    _schema["properties"] = {**_fields, **_schema["properties"]}
+
+
+def check_schema(schema, value, where="body"):
+    """A strict validator for the discovery document's schemas: no unknown member anywhere."""
+    if "$ref" in schema:
+        schema = SCHEMAS[schema["$ref"]]
+    kind = schema["type"]
+    if kind == "object" and "additionalProperties" in schema:
+        for k, v in value.items():
+            check_schema(schema["additionalProperties"], v, f"{where}.{k}")
+    elif kind == "object":
+        assert isinstance(value, dict), where
+        for k, v in value.items():
+            assert k in schema["properties"], f"{where}.{k}"
+            check_schema(schema["properties"][k], v, f"{where}.{k}")
+    elif kind == "array":
+        assert isinstance(value, list), where
+        for i, v in enumerate(value):
+            check_schema(schema["items"], v, f"{where}[{i}]")
+    else:
+        python = {"string": str, "boolean": bool, "integer": int, "number": float}[kind]
+        assert type(value) is python, where
+        assert "enum" not in schema or value in schema["enum"], where
+
+
+def check_body(body):
+    """Is it an Instance, strictly?"""
+    if SCHEMAS:
+        check_schema({"$ref": "Instance"}, body)
+
+
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -174,6 +225,7 @@ class Compute:
                       "guestOsFeatures": [{"type": "UEFI_COMPATIBLE"}]}
         self.tokens = {"ya29.metadata", "ya29.key"}
         self.lock = threading.Lock()
+        self.wrong_bodies = []
         self.server = Server(self.answer)
         self.url = self.server.origin + "/compute/v1/"
 
@@ -246,6 +298,10 @@ class Compute:
         if request_id in self.by_request:
             return 200, "application/json", self.operations[self.by_request[request_id]]
         body = json.loads(request.body)
+        try:
+            check_body(body)
+        except AssertionError as e:
+            self.wrong_bodies.append(str(e))
         if (zone, body["name"]) in self.instances:
             return api_error(409, "alreadyExists", f"{body['name']} already exists")
         error = self.operation_error(zone)
@@ -306,6 +362,7 @@ class World:
     def close(self):
         for part in (self.responder, self.metadata, self.compute):
             part.server.close()
+        assert not self.compute.wrong_bodies
 
     def command(self, *args, base=True):
         verb = [args[0]] if args and not args[0].startswith("-") else []
@@ -324,6 +381,8 @@ class World:
         done = self.run(*args, **kwargs)
         assert done.returncode == 0, done.stderr
         assert done.report["code"] == "ok"
+        for body in done.report.get("bodies", []):
+            check_body(body)
         return done.report
 
     def refused(self, code, exit_code, *args, writes=0, **kwargs):

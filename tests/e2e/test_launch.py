@@ -19,11 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jwcrypto import jwk, jws
 
-from launch_world import (DOMAIN, PROJECT, ROOT, SCRIPT, ZONE, World, api_error, b64, items,
-                          session)
-
-SCHEMA = ROOT.parent / "shared/reference/compute-v1-subset.json"
-
+from launch_world import (DOMAIN, PROJECT, SCHEMAS, SCRIPT, ZONE, World, api_error, b64, check_body,
+                          items, session)
 
 @pytest.fixture
 def world(tmp_path):
@@ -33,29 +30,6 @@ def world(tmp_path):
 
 
 # --- what is made
-
-def check_schema(schemas, schema, value, where="body"):
-    """A strict validator for the discovery document's schemas: no unknown member anywhere."""
-    if "$ref" in schema:
-        schema = schemas[schema["$ref"]]
-    kind = schema["type"]
-    if kind == "object" and "additionalProperties" in schema:
-        for k, v in value.items():
-            check_schema(schemas, schema["additionalProperties"], v, f"{where}.{k}")
-    elif kind == "object":
-        assert isinstance(value, dict), where
-        for k, v in value.items():
-            assert k in schema["properties"], f"{where}.{k}"
-            check_schema(schemas, schema["properties"][k], v, f"{where}.{k}")
-    elif kind == "array":
-        assert isinstance(value, list), where
-        for i, v in enumerate(value):
-            check_schema(schemas, schema["items"], v, f"{where}[{i}]")
-    else:
-        python = {"string": str, "boolean": bool, "integer": int, "number": float}[kind]
-        assert type(value) is python, where
-        assert "enum" not in schema or value in schema["enum"], where
-
 
 def test_insert_body(world):
     report = world.launch()
@@ -104,17 +78,152 @@ def test_each_question_has_its_own_salt(world):
     assert re.fullmatch(r"[0-9a-f]{64}", questions[0]["cvm_hostid"])
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="the discovery document is not beside the tree")
-def test_body_follows_googles_schema(world):
+@pytest.mark.skipif(not SCHEMAS, reason="the discovery document is not beside the tree")
+@pytest.mark.parametrize("wrong", [
+    {"nonsense": 1}, {"labels": {"a": 1}}, {"disks": [{"boot": "yes"}]}, {"tags": []},
+    {"networkInterfaces": [{"nicType": "OTHER"}]}, {"scheduling": {"maxRunDuration": {"seconds": 1}}}])
+def test_the_schemas_of_these_tests_are_strict(world, wrong):
+    """Every body that any test here makes is held to them: see launch_world.check_body()."""
+    world.launch()
+    check_body(world.compute.body())
+    with pytest.raises(AssertionError):
+        check_body({**world.compute.body(), **wrong})
+
+
+def test_a_body_of_many_parts(world):
     world.responder.machine["flags"] = 1 | 16 | 128
     world.responder.gce = {
-        "machineType": "e2-small", "labels": {"role": "web"}, "scheduling": {"preemptible": True},
-        "disks": [{"initializeParams": {"diskType": "pd-ssd"}},
-                  {"initializeParams": {"diskSizeGb": "20"}}],
+        "machineType": "n1-standard-4", "labels": {"role": "web"}, "minCpuPlatform": "Intel Skylake",
+        "scheduling": {"provisioningModel": "SPOT", "preemptible": True, "automaticRestart": False,
+                       "onHostMaintenance": "TERMINATE", "instanceTerminationAction": "DELETE",
+                       "maxRunDuration": {"seconds": "3600"}},
+        "guestAccelerators": [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 1}],
+        "disks": [{"deviceName": "boot", "initializeParams": {"diskType": "pd-ssd", "diskSizeGb": "50"}},
+                  {"initializeParams": {"diskSizeGb": "20", "labels": {"use": "data"}}},
+                  {"source": "zones/us-central1-a/disks/shared", "mode": "READ_ONLY"},
+                  {"type": "SCRATCH", "interface": "NVME",
+                   "initializeParams": {"diskType": "local-ssd"}}],
+        "networkInterfaces": [{"network": "global/networks/default", "networkIP": "10.128.0.7"},
+                              {"network": "global/networks/back", "nicType": "GVNIC",
+                               "aliasIpRanges": [{"ipCidrRange": "/24"}]}],
+        "hostname": "web.example.org", "resourcePolicies": ["projects/web-1/regions/r/resourcePolicies/p"],
+        "reservationAffinity": {"consumeReservationType": "NO_RESERVATION"},
+        "advancedMachineFeatures": {"threadsPerCore": 1}, "localSsdEncryptionMode": "STANDARD_ENCRYPTION",
         "metadata": {"enable-oslogin": "TRUE"}, "tags": {"items": ["web"]}}
     world.launch()
-    document = json.loads(SCHEMA.read_text())
-    check_schema(document["schemas"], {"$ref": "Instance"}, world.compute.body())
+    assert world.compute.body()["guestAccelerators"][0]["acceleratorType"] == (
+        f"zones/{ZONE}/acceleratorTypes/nvidia-tesla-t4")
+
+
+SPOT = {"provisioningModel": "SPOT"}
+RULES = [
+    ("labels", {"labels": {"Role": "web"}}), ("labels", {"labels": {"1": "web"}}),
+    ("labels", {"labels": {"role": "Web"}}), ("labels", {"labels": {"a" * 64: ""}}),
+    ("labels", {"labels": {"role": "a" * 64}}), ("labels", {"labels": {"": "x"}}),
+    ("labels", {"labels": {f"l{i}": "" for i in range(62)}}),
+    ("tags.items", {"tags": {"items": ["Web"]}}), ("tags.items", {"tags": {"items": ["web-"]}}),
+    ("tags.items", {"tags": {"items": [f"t{i}" for i in range(64)]}}),
+    ("machineType", {"machineType": "e2-custom-3-4096"}),
+    ("machineType", {"machineType": "e2-custom-2-4097"}),
+    ("machineType", {"machineType": "e2-custom-2-512"}),
+    ("machineType", {"machineType": "e2-custom-2-16640"}),
+    ("machineType", {"machineType": "e2-custom-34-65536"}),
+    ("machineType", {"machineType": "e2-custom-2-4096-ext"}),
+    ("machineType", {"machineType": "e2-custom-micro-4096"}),
+    ("machineType", {"machineType": "e2-custom-large-4096"}),
+    ("machineType", {"machineType": "custom-3-4096"}),
+    ("machineType", {"machineType": "n1-custom-2-14336"}),
+    ("machineType", {"machineType": "n2-custom-34-65536"}),
+    ("machineType", {"machineType": "n2d-custom-6-8192"}),
+    ("machineType", {"machineType": "n2-custom-2-655616-ext"}),
+    ("machineType", {"machineType": "n2-custom-2-4096-big"}),
+    ("disks[0].initializeParams.diskSizeGb", {"disks": [{"initializeParams": {"diskSizeGb": "9"}}]}),
+    ("disks[1].initializeParams.diskSizeGb",
+     {"disks": [{}, {"initializeParams": {"diskSizeGb": "9"}}]}),
+    ("disks[1].initializeParams.diskSizeGb",
+     {"disks": [{}, {"initializeParams": {"diskSizeGb": "65537"}}]}),
+    ("disks[0].mode", {"disks": [{"mode": "READ_ONLY"}]}),
+    ("disks[0].type", {"disks": [{"type": "SCRATCH"}]}),
+    ("disks[1].boot", {"disks": [{}, {"boot": True, "initializeParams": {}}]}),
+    ("disks[1]", {"disks": [{}, {}]}),
+    ("disks[1]", {"disks": [{}, {"source": "zones/z/disks/d", "initializeParams": {}}]}),
+    ("disks[1].mode", {"disks": [{}, {"mode": "READ_ONLY", "initializeParams": {}}]}),
+    ("disks[1].type", {"disks": [{}, {"type": "SCRATCH", "source": "zones/z/disks/d"}]}),
+    ("disks[0].deviceName", {"disks": [{"deviceName": "a b"}]}),
+    ("disks[1].deviceName", {"disks": [{"deviceName": "a"},
+                                       {"deviceName": "a", "initializeParams": {}}]}),
+    ("disks[0].initializeParams.diskName", {"disks": [{"initializeParams": {"diskName": "A"}}]}),
+    ("disks[0].initializeParams.labels", {"disks": [{"initializeParams": {"labels": {"A": "a"}}}]}),
+    ("disks[0].initializeParams", {"disks": [{"initializeParams": {
+        "sourceImage": "projects/web-1/global/images/i",
+        "sourceSnapshot": "projects/web-1/global/snapshots/s"}}]}),
+    ("disks", {"disks": [{}] + [{"initializeParams": {}}] * 128}),
+    ("networkInterfaces[1].network", {"networkInterfaces": [
+        {"network": "global/networks/a"}, {"network": "projects/web-1/global/networks/a"}]}),
+    ("networkInterfaces[1]", {"networkInterfaces": [{"network": "global/networks/a"}, {}]}),
+    ("networkInterfaces[0].networkIP", {"networkInterfaces": [{"networkIP": "10.0.0.256"}]}),
+    ("networkInterfaces[0].ipv6Address", {"networkInterfaces": [{"ipv6Address": "10.0.0.2"}]}),
+    ("networkInterfaces[0].aliasIpRanges", {"networkInterfaces": [
+        {"aliasIpRanges": [{"ipCidrRange": "10.0.0.0/33"}]}]}),
+    ("networkInterfaces[0].aliasIpRanges", {"networkInterfaces": [{"aliasIpRanges": [{}]}]}),
+    ("networkInterfaces[0].queueCount", {"networkInterfaces": [{"queueCount": 0}]}),
+    ("networkInterfaces[0].accessConfigs", {"networkInterfaces": [{"accessConfigs": [{}, {}]}]}),
+    ("networkInterfaces[0].accessConfigs[0].natIP", {"networkInterfaces": [
+        {"accessConfigs": [{"natIP": "x"}]}]}),
+    ("networkInterfaces[0].accessConfigs[0].type", {"networkInterfaces": [
+        {"accessConfigs": [{"type": "DIRECT_IPV6"}]}]}),
+    ("networkInterfaces", {"networkInterfaces": [
+        {"network": f"global/networks/n{i}"} for i in range(17)]}),
+    ("scheduling.automaticRestart", {"scheduling": {**SPOT, "automaticRestart": True}}),
+    ("scheduling.onHostMaintenance", {"scheduling": {**SPOT, "onHostMaintenance": "MIGRATE"}}),
+    ("scheduling.preemptible", {"scheduling": {"provisioningModel": "STANDARD",
+                                               "preemptible": True}}),
+    ("scheduling.instanceTerminationAction", {"scheduling": {"instanceTerminationAction": "STOP"}}),
+    ("scheduling.maxRunDuration", {"scheduling": {"maxRunDuration": {"seconds": "29"}}}),
+    ("scheduling", {"scheduling": {"maxRunDuration": {"seconds": "60"},
+                                   "terminationTime": "2030-01-01T00:00:00Z"}}),
+    ("guestAccelerators", {"guestAccelerators": [{"acceleratorType": "t4", "acceleratorCount": 1}],
+                           "scheduling": {"onHostMaintenance": "TERMINATE"}}),
+    ("scheduling.onHostMaintenance", {"machineType": "n1-standard-1", "guestAccelerators": [
+        {"acceleratorType": "t4", "acceleratorCount": 1}]}),
+    ("guestAccelerators", {"machineType": "n1-standard-1", "scheduling": SPOT, "guestAccelerators": [
+        {"acceleratorType": "t4", "acceleratorCount": 3}]}),
+    ("guestAccelerators", {"machineType": "n1-standard-1", "scheduling": SPOT, "guestAccelerators": [
+        {"acceleratorCount": 1}]}),
+    ("serviceAccounts", {"serviceAccounts": [{"email": "default"}, {"email": "default"}]}),
+    ("serviceAccounts[0].scopes", {"serviceAccounts": [{"email": "default", "scopes": ["compute"]}]}),
+    ("hostname", {"hostname": "web"}), ("hostname", {"hostname": "web..example"}),
+    ("hostname", {"hostname": "Web.example.org"}),
+    ("resourcePolicies", {"resourcePolicies": ["a", "b"]}),
+    ("description", {"description": "a" * 2049}),
+    ("reservationAffinity", {"reservationAffinity": {"consumeReservationType":
+                                                     "SPECIFIC_RESERVATION"}}),
+    ("advancedMachineFeatures.threadsPerCore", {"advancedMachineFeatures": {"threadsPerCore": 3}}),
+    ("shieldedInstanceConfig", {"shieldedInstanceConfig": {"enableVtpm": False}}),
+]
+
+
+@pytest.mark.parametrize("where,gce", RULES)
+def test_what_compute_engine_would_refuse(world, where, gce):
+    world.responder.gce = gce
+    done = world.refused("plan-invalid", 3, "--allow-external-ip", "--allow-service-account",
+                         "default")
+    assert done.report["where"] == where, done.report
+
+
+@pytest.mark.parametrize("type", [
+    "e2-custom-2-1024", "e2-custom-32-131072", "e2-custom-micro-1024", "e2-custom-medium-8192",
+    "custom-1-1024", "n1-custom-96-638976", "n2-custom-36-18432", "n2d-custom-48-24576",
+    "n2-custom-2-32768-ext", "n4-custom-4-10240", "e2-small", "a2-highgpu-1g"])
+def test_shapes_that_are(world, type):
+    world.responder.gce = {"machineType": type}
+    world.launch("--dry-run")
+
+
+def test_disk_smaller_than_its_image(world):
+    world.compute.image["diskSizeGb"] = "50"
+    world.responder.gce = {"disks": [{"initializeParams": {"diskSizeGb": "49"}}]}
+    assert "image" in world.refused("plan-invalid", 3).report["detail"]
 
 
 @pytest.mark.parametrize("cpus,memory,shape", [
@@ -520,6 +629,41 @@ def test_plan_against_what_is_there(world):
         assert world.launch("plan")["instances"][0]["would"] == would
     world.responder.machine["secret"] = "another-secret-than-before"
     world.refused("session-conflict", 1, "plan", writes=writes)
+
+
+def origins(world, *args):
+    return {r["path"]: r["from"] for r in world.launch("plan", *args)["origins"][0]}
+
+
+def test_where_each_part_comes_from(world):
+    world.responder.machine["memory"] = 3000
+    world.responder.gce = {"labels": {"role": "web"}, "metadata": {"items": [
+        {"key": "enable-oslogin", "value": "TRUE"}]}, "tags": {"items": ["web"]},
+        "disks": [{"initializeParams": {"diskType": "pd-ssd"}}], "shieldedInstanceConfig": None,
+        "networkInterfaces": [{"network": "global/networks/x", "accessConfigs": [{}]}]}
+    table = origins(world, "--allow-external-ip", "--allow-machine-type", "e2-*")
+    assert "rounded" in table["machineType"] and "--allow-machine-type" in table["machineType"]
+    assert table["name"] == "signed machine"
+    assert table["metadata.enable-oslogin"] == "signed gce"
+    assert table["metadata.startup-script"] == "signed machine: userData"
+    assert table["metadata.vmcp-session"] == table["labels.vmcp-by"] == "the launcher's own"
+    assert table["metadata.block-project-ssh-keys"] == "default"
+    assert table["labels.role"] == "signed gce"
+    assert table["tags.items"] == "signed machine: apiPort; signed gce"
+    assert table["disks[0].initializeParams.diskType"] == "signed gce"
+    assert table["disks[0].initializeParams.sourceImage"] == "default"
+    assert table["disks[0].initializeParams.diskSizeGb"] == "signed machine: disk"
+    assert table["shieldedInstanceConfig"] == "signed gce"
+    assert "--allow-external-ip" in table["networkInterfaces[0].accessConfigs[0]"]
+    world.responder.gce = {"labels": {"[x": "1"}}
+    world.refused("plan-invalid", 3, "plan")
+
+
+def test_plan_shows_what_would_be_refused(world):
+    world.compute.add(metadata=mine(world, **{"vmcp-session": None}))
+    done = world.refused("session-conflict", 1, "plan")
+    assert done.report["bodies"][0]["name"] == "flask-app"
+    assert done.report["instances"][0]["would"] == "refuse"
 
 
 def test_plan_for_people(world):
