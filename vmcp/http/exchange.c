@@ -100,9 +100,12 @@ void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *con
     struct http_exchange *ex = info ? info->socket_context : NULL;
     if (!ex)
         return NULL;
-    clear(ex);
+    if (ex->text)
+        clear(ex);
     ex->server = cls;
-    ex->req = (struct http_request){.connection = connection, .memo = ex->memo};
+    memset(&ex->req, 0, offsetof(struct http_request, params));
+    ex->req.connection = connection;
+    ex->req.memo = ex->memo;
     ex->body = (struct vmcp_buf)VMCP_BUF(ex->server->options.body_max);
     ex->seen = ex->has_hidden_part = ex->dispatched = ex->answered = false;
     ex->retry_after = 0;
@@ -256,7 +259,8 @@ static enum MHD_Result answer(struct http_exchange *ex)
         return send_reply(ex);
     uint64_t mark = http_waiting_mark(&server->waiting);
     int64_t until = ex->reply.wait_until;
-    http_reply_clear(&ex->reply);
+    if (until)
+        http_reply_clear(&ex->reply);
     ex->req.timed_out =
         atomic_load(&server->stopping) || ex->waiter.gone || (until && http_now_ms() >= until);
     ex->handler(server->options.app, &ex->req, &ex->reply);

@@ -49,19 +49,19 @@ struct http_request {
     const char *path;   /* decoded, with a leading slash, without the query */
     const char *target; /* as sent: path and query, still encoded */
     const char *host;   /* of a target in absolute form, or NULL: see http_request_host() */
-    struct http_param params[HTTP_PARAMS_MAX]; /* in the order of the query */
     size_t param_count;
     const struct http_route *route; /* whose handler answers; NULL: none, the glue or the guard */
-    const char *segments[HTTP_SEGMENTS_MAX]; /* what the route's {…} matched, in order */
-    const char *body;                        /* NULL if there was none */
+    const char *body;               /* NULL if there was none */
     size_t body_len;
     struct sockaddr_storage peer; /* as accepted, or as given to http_server_add_connection() */
-    struct http_address
-        client;     /* whom limits count: the peer, or whom a trusted proxy speaks for */
-    bool timed_out; /* called again because reply->wait_until has come */
+    struct http_address client;   /* whom limits count: the peer, or whom its proxy speaks for */
+    bool timed_out;               /* called again because reply->wait_until has come */
     char *memo; /* HTTP_MEMO_MAX bytes, zero at first: what a handler that waits wants to remember
                    for the next call */
     void *connection; /* struct MHD_Connection, for http_request_header() */
+    /* The arrays are last: params is not cleared for each request. */
+    const char *segments[HTTP_SEGMENTS_MAX];   /* what the route's {…} matched, in order */
+    struct http_param params[HTTP_PARAMS_MAX]; /* in the order of the query */
 };
 
 struct http_reply {
@@ -73,8 +73,8 @@ struct http_reply {
         char *name, *value; /* owned */
     } headers[HTTP_REPLY_HEADERS_MAX];
     size_t header_count;
-    int64_t wait_until;  /* http_now_ms() clock; 0: the reply is complete */
-    enum vmcp_code code; /* for the access log; set by http_reply_problem() */
+    int64_t wait_until;       /* http_now_ms() clock; 0: the reply is complete */
+    enum vmcp_code code;      /* for the access log; set by http_reply_problem() */
     char note[HTTP_NOTE_MAX]; /* for the log hook: what a handler wants remembered, zeros at first;
                                  no secrets */
 };

@@ -94,10 +94,7 @@ void http_waiting_stop(struct http_waiting *waiting)
 
 uint64_t http_waiting_mark(struct http_waiting *waiting)
 {
-    pthread_mutex_lock(&waiting->lock);
-    uint64_t wakes = waiting->wakes;
-    pthread_mutex_unlock(&waiting->lock);
-    return wakes;
+    return atomic_load(&waiting->wakes);
 }
 
 void http_waiting_put(struct http_waiting *waiting, struct http_waiter *w, uint64_t mark)

@@ -10,6 +10,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +28,7 @@ struct http_waiting {
     pthread_cond_t changed;
     pthread_t timer;
     struct http_waiter *first;
-    uint64_t wakes; /* counts wakes, so that none is lost before the suspension */
+    _Atomic uint64_t wakes; /* counts wakes, so that none is lost before the suspension */
     bool stopping;
 };
 
