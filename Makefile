@@ -39,7 +39,7 @@ SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
 SCRIPTS := .ci/run tests/deps configs/flask-app.sh
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all deps demo check bench lint format man install clean help
+.PHONY: all deps demo check fuzz bench lint format man install clean help
 all: $(PROGRAMS)
 
 # Products: what each is made of, and the libraries that it links
@@ -59,10 +59,14 @@ $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
 $(B)/test/test_sandbox: $(call objects,$(addprefix vmcp/server/,sandbox.c landlock.c seccomp.c \
     privileges.c message.c))
 $(B)/test/test_sandbox: LIBS += -lseccomp
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libvmcp.a
+$(FUZZ): LIBS = -fsanitize=fuzzer -lmicrohttpd -ljansson -lcrypto
+$(B)/fuzz/fuzz_forwarded $(B)/fuzz/fuzz_target: $(call objects,$(HTTP_NOUNS) vmcp/http/request.c)
 BENCH := $(B)/bench/sign $(B)/bench/bare
 $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o
 $(BENCH): LIBS = -lmicrohttpd -lcrypto
-.SECONDARY: $(patsubst tests/unit/%.c,$(B)/obj/tests/unit/%.o,$(wildcard tests/unit/test_*.c))
+.SECONDARY: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/unit/test_*.c tests/fuzz/fuzz_*.c))
 
 # Recipes
 $(B)/obj/%.o: %.c Makefile
@@ -74,7 +78,7 @@ $(B)/libvmcp.a:
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(PROGRAMS) $(UNIT) $(BENCH):
+$(PROGRAMS) $(UNIT) $(BENCH) $(FUZZ):
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
@@ -95,8 +99,15 @@ check: ## unit and end-to-end tests; SANITIZE=address,undefined for a build with
 	@$(MAKE) --no-print-directory -j$(shell nproc) all unit
 	@$(PYTHON) tests/check.py $(B)
 
-.PHONY: unit
+.PHONY: unit fuzzers
 unit: $(UNIT)
+fuzzers: $(FUZZ)
+
+fuzz: ## feed each reader of hostile input with inputs that libFuzzer makes, FUZZ_SECONDS=20 each
+	@tests/deps build fuzz
+	@$(MAKE) --no-print-directory -j$(shell nproc) CC=clang B=build/fuzz \
+	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@$(PYTHON) tests/fuzz/run.py build/fuzz $(or $(FUZZ_SECONDS),20)
 
 bench: ## measure the speed, as ratios to what the machine could do at most (SOAK=1: 5 minutes of load)
 	@tests/deps build check bench
@@ -118,7 +129,7 @@ format: ## clang-format all sources
 man: all ## man pages, from their templates and --help, in build/release/man
 	@$(PYTHON) docs/man/make.py $(B)/bin $(B)/man
 
-install: all man ## programs, library, headers, pkg-config file and man pages below PREFIX
+install: all man ## programs, library, headers, man pages and units below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/vmcp $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man8
@@ -127,8 +138,24 @@ install: all man ## programs, library, headers, pkg-config file and man pages be
 	install -m 644 vmcp/lib/*.h $(DESTDIR)$(PREFIX)/include/vmcp
 	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -D -m 644 vmcp/packaging/vmcp.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmcp.conf
+	install -D -m 644 vmcp/packaging/vmcp.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmcp.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	for unit in vmcpd.service vmcpd.socket; do sed 's|/usr/bin/|$(PREFIX)/bin/|' \
+	    vmcp/packaging/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
+	$(B)/bin/vmcp completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmcp
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vmcp/packaging/libvmcp.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libvmcp.pc
+
+deb: ## Debian packages, in build/release/deb
+	@tests/deps build deb
+	@rm -rf $(B)/deb/all
+	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(B)/deb/all PREFIX=/usr >/dev/null
+	@vmcp/packaging/deb.sh $(B)/deb $(VERSION)
+
+debcheck: deb ## install, run and purge the packages in a fresh Debian root (as root; ROOT=FILE.tar keeps it)
+	@tests/deps debcheck
+	@$(PYTHON) tests/deb/fresh_root.py $(B)/deb $(if $(ROOT),--cache $(ROOT))
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -29,12 +30,18 @@ static int keep_only(uint64_t mask, struct vmcp_error *err)
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
     if (syscall(SYS_capget, &header, data) < 0)
         return refused(err, "to tell the capabilities");
+    bool changed = false; /* who has none already may be in a sandbox without capset(2) */
     for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        const struct __user_cap_data_struct old = data[i];
         data[i].permitted &= (uint32_t)(mask >> (32 * i));
         data[i].effective = data[i].permitted;
         data[i].inheritable = 0;
+        changed = changed || old.permitted != data[i].permitted ||
+                  old.effective != data[i].effective || old.inheritable;
     }
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (!changed)
+        return 0;
     return syscall(SYS_capset, &header, data) < 0 ? refused(err, "to drop capabilities") : 0;
 }
 
