@@ -166,6 +166,30 @@ def test_folders_that_are_refused(vmcp, scratch, ring):
     assert "twice" in vmcp("rotate", ring, "--now", code=3).err
 
 
+def test_root_acts_as_the_owner(vmcp, ring, scratch):
+    """What the server's user puts into its folder leads root nowhere."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    for path in [scratch, *scratch.parents]:
+        if path == path.parent or path.stat().st_mode & 0o001:
+            continue
+        path.chmod(path.stat().st_mode | 0o011)
+    for path in [ring, *ring.rglob("*")]:
+        os.chown(path, 12345, 12345)
+    vmcp("rotate", ring, "--now")
+    for path in ring.rglob("*"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345), path
+    (scratch / "elsewhere").mkdir()
+    os.rename(ring / "next", ring / "moved")
+    os.symlink(scratch / "elsewhere", ring / "next")
+    assert "next: is no folder" in vmcp("rotate", ring, "--now", code=3).err
+    (ring / "next").unlink()
+    os.rename(ring / "moved", ring / "next")
+    os.chown(ring / "retired", 0, 0)
+    assert "one user owns a keys folder" in vmcp("rotate", ring, "--now", code=3).err
+    assert not list((scratch / "elsewhere").iterdir())
+
+
 def test_another_rotation_at_work(vmcp, ring):
     fd = os.open(ring / "active", os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)

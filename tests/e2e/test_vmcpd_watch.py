@@ -17,11 +17,24 @@ def configs(scratch):
 
 
 @pytest.fixture
-def server(bin, scratch, keys, configs):
-    server = Vmcpd(bin.vmcpd, scratch, "--domain", DOMAIN, "--key", keys["ed25519"].path,
-                   "--configs", configs, "--listen", "127.0.0.1:0", "--watch").start()
-    yield server
-    assert server.stop() == 0, server.log
+def watch(bin, scratch):
+    """Start a vmcpd that watches these folders; each must end with 0."""
+    started = []
+
+    def start(*options):
+        server = Vmcpd(bin.vmcpd, scratch, "--domain", DOMAIN, *options, "--listen", "127.0.0.1:0",
+                       "--watch")
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        assert server.stop() == 0, server.log
+
+
+@pytest.fixture
+def server(watch, keys, configs):
+    return watch("--key", keys["ed25519"].path, "--configs", configs)
 
 
 def ready(server):
@@ -94,7 +107,7 @@ def test_a_folder_is_exchanged(server, configs, scratch):
     assert eventually(lambda: server.v2("/vmcp/x").status == 200), server.log
 
 
-def test_a_mounted_configmap(bin, scratch, keys):
+def test_a_mounted_configmap(watch, scratch, keys):
     """DIR/web.json -> ..data/web.json, ..data -> ..2026_1: the link is exchanged by a rename."""
     folder = scratch / "mounted"
     for version in (1, 2):
@@ -102,26 +115,23 @@ def test_a_mounted_configmap(bin, scratch, keys):
                    {"serial": version, "machine": {**MACHINE, "cpus": version}})
     os.symlink("..2026_1", folder / "..data")
     os.symlink("..data/web.json", folder / "web.json")
-    server = Vmcpd(bin.vmcpd, scratch, "--domain", DOMAIN, "--key", keys["ed25519"].path,
-                   "--configs", folder, "--listen", "127.0.0.1:0", "--watch").start()
+    server = watch("--key", keys["ed25519"].path, "--configs", folder)
     before = ready(server)["digest"]
     os.symlink("..2026_2", folder / "..data_tmp")
     os.rename(folder / "..data_tmp", folder / "..data")
     shutil.rmtree(folder / "..2026_1")
     becomes(server, 2)
     assert ready(server)["digest"] != before
-    assert server.stop() == 0
 
 
-def test_keys_and_what_lies_beside(bin, vmcp, scratch, configs):
+def test_keys_and_what_lies_beside(watch, vmcp, scratch, configs):
     ring = scratch / "keys"
     (ring / "active").mkdir(parents=True)
     vmcp("keygen", "--alg", "ed25519", "--out", ring / "active" / "1.key")
     (configs / "start.sh").write_text("#!/bin/sh\n")
     write_json(configs / "web.json", {"serial": 1, "machine": {**MACHINE,
                                                                "userDataFile": "start.sh"}})
-    server = Vmcpd(bin.vmcpd, scratch, "--domain", DOMAIN, "--keys", ring, "--configs", configs,
-                   "--listen", "127.0.0.1:0", "--watch").start()
+    server = watch("--keys", ring, "--configs", configs)
     vmcp("rotate", ring)
     assert eventually(lambda: len(server.ask("/.well-known/jwks.json").json["keys"]) == 2)
     vmcp("rotate", ring, "--now")
@@ -135,4 +145,3 @@ def test_keys_and_what_lies_beside(bin, vmcp, scratch, configs):
     (scratch / "beside").write_text("nor does what is not ours")
     time.sleep(0.6)
     assert ready(server)["generation"] == generation
-    assert server.stop() == 0

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <grp.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "lib/auto.h"
@@ -40,9 +45,10 @@ static const struct vmcp_command command = {
         "DIR is what `vmcpd --keys DIR` reads. Each key in DIR/next becomes active, the active\n"
         "keys of its type are retired, and a new next key of the same kind is made. Where next/\n"
         "is empty only that is done. A run that was interrupted, by kill or a power cut, is\n"
-        "finished by the next one. Afterwards tell the server: systemctl reload vmcpd.\n"
-        "New keys are encrypted where --passphrase is given, or where the old ones are.\n"
-        "Rotation is hygiene, not recovery: who could read the folder has the next key too.\n",
+        "finished by the next one. Root acts as the owner of DIR here. New keys are encrypted\n"
+        "where --passphrase is given, or where the old ones are. Afterwards tell the server:\n"
+        "vmcpd reload. Rotation is hygiene, not recovery: who could read the folder has the next\n"
+        "key too.\n",
     .example = "  mkdir -p keys/active && vmcp keygen --alg ed25519 --out keys/active/1.key\n"
                "  vmcp rotate keys\n",
 };
@@ -89,8 +95,21 @@ static void tell(const struct vmcp_rotation *r, const struct args *a)
         fprintf(stderr, "next/ was empty: no key changed its state; rotate again when clients "
                         "know the next key\n");
     fputs(a->dry_run ? "nothing was changed (--dry-run)\n"
-                     : "tell the server: systemctl reload vmcpd, or send it SIGHUP\n",
+                     : "tell the server: vmcpd reload, systemctl reload vmcpd, or SIGHUP\n",
           stderr);
+}
+
+/* Root rotates as the user who owns the folder: the server's user has to read what is made here,
+ * and cannot lead root elsewhere by what it puts there. */
+static int become_owner(const char *dir, struct vmcp_error *err)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+        return 0; /* a folder that is not there is told later */
+    if (setgroups(1, &st.st_gid) < 0 || setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot act as its owner, user %u: %s",
+                            (unsigned)st.st_uid, strerror(errno));
+    return 0;
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
@@ -109,6 +128,8 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
                                             .dry_run = a.dry_run,
                                             .pass = &pass};
     rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    if (rc == 0)
+        rc = become_owner(operands.items[0], err);
     if (rc == 0)
         rc = vmcp_rotation_run(operands.items[0], &o, &done, err);
     if (rc < 0)

@@ -57,7 +57,7 @@ static bool read_step(const json_t *json, struct vmcp_rotation_step *ret)
     if (json_unpack((json_t *)(uintptr_t)json, "{s:s, s:s, s:s, s:s !}", "do", &kind, "from", &from,
                     "to", &to, "key", &thumbprint) < 0)
         return false;
-    int k = 0;
+    enum vmcp_rotation_kind k = 0;
     while (k < VMCP_ROTATION_KINDS && strcmp(vmcp_rotation_kind_name(k), kind) != 0)
         k++;
     if (k == VMCP_ROTATION_KINDS || !is_inside(from) ||

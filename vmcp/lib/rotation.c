@@ -140,14 +140,12 @@ static int private_pem(struct vmcp_passphrase *pass, const struct vmcp_key *key,
     return rc < 0 ? rc : vmcp_key_encrypted_pem(key, pass->text, pass->len, ret, ret_len, err);
 }
 
-/* Write `key` as the hidden file next/.new-NAME, owned by whoever owns the folder: the server's
- * user has to read what root makes here. */
+/* Write `key` as the hidden file next/.new-NAME. */
 static int write_new(const struct plan *p, const struct vmcp_key *key, const char *hidden,
                      struct vmcp_error *err)
 {
     auto_free char *path = NULL, *pub_path = NULL, *private = NULL, *public = NULL;
     char hidden_pub[VMCP_ROTATION_PATH_MAX + 8];
-    struct stat st;
     size_t len = 0;
     snprintf(hidden_pub, sizeof(hidden_pub), "%s.pub", hidden);
     int rc = vmcp_file_path(p->dir, hidden, &path, err);
@@ -163,10 +161,6 @@ static int write_new(const struct plan *p, const struct vmcp_key *key, const cha
         rc = vmcp_file_create(path, 0600, private, len, err);
     if (private)
         OPENSSL_cleanse(private, len);
-    if (rc == 0 && geteuid() == 0 &&
-        (fstatat(p->fd, "next", &st, 0) < 0 || chown(path, st.st_uid, st.st_gid) < 0))
-        rc = vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be given to the folder's owner: %s",
-                          strerror(errno));
     return rc;
 }
 
@@ -234,23 +228,52 @@ static int remove_leftovers(const struct plan *p, struct vmcp_error *err)
     return rc < 0 ? rc : remove_with_prefix(p->dir, VMCP_KEYRING_JOURNAL ".", err);
 }
 
-/* next/ and retired/, with the owner and mode of active/. */
+/* The folders that keys move between are ours and no links: whoever could exchange them could make
+ * this run, perhaps root's, write elsewhere. */
+static int check_folder(int fd, const char *name, struct vmcp_error *err)
+{
+    struct stat st;
+    int rc = name[0] ? fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) : fstat(fd, &st);
+    if (rc < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, name, "cannot be opened: %s", strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return vmcp_fail_at(err, VMCP_E_FILE, name, "is no folder; links are not followed here");
+    if (st.st_uid != geteuid())
+        return vmcp_fail_at(err, VMCP_E_FILE_MODE, name,
+                            "belongs to user %u, and this runs as user %u; one user owns a keys "
+                            "folder and all that is in it",
+                            (unsigned)st.st_uid, (unsigned)geteuid());
+    return 0;
+}
+
+/* next/ and retired/, with the mode of active/. */
 static int make_folders(const struct plan *p, struct vmcp_error *err)
 {
     struct stat st;
-    if (fstatat(p->fd, "active", &st, 0) < 0)
-        return vmcp_fail_at(err, VMCP_E_FILE, "active", "cannot be opened: %s", strerror(errno));
-    for (int i = VMCP_KEY_NEXT; i <= VMCP_KEY_RETIRED; i++) {
-        const char *name = vmcp_key_state_name((enum vmcp_key_state)i);
-        if (mkdirat(p->fd, name, st.st_mode & 0777) < 0) {
-            if (errno == EEXIST)
-                continue;
-            return vmcp_fail_at(err, VMCP_E_FILE, name, "cannot be made: %s", strerror(errno));
-        }
-        if (geteuid() == 0 && fchownat(p->fd, name, st.st_uid, st.st_gid, 0) < 0)
-            return vmcp_fail_at(err, VMCP_E_FILE, name, "cannot be given to the owner of active/");
-    }
+    int rc = fstatat(p->fd, "active", &st, AT_SYMLINK_NOFOLLOW);
+    for (int i = VMCP_KEY_NEXT; rc == 0 && i <= VMCP_KEY_RETIRED; i++)
+        if (mkdirat(p->fd, vmcp_key_state_name((enum vmcp_key_state)i), st.st_mode & 0777) < 0 &&
+            errno != EEXIST)
+            rc = -1;
+    if (rc < 0)
+        return vmcp_fail_at(err, VMCP_E_FILE, p->dir, "its folders cannot be made: %s",
+                            strerror(errno));
     return 0;
+}
+
+/* Those that are there. */
+static int check_folders(const struct plan *p, struct vmcp_error *err)
+{
+    struct stat st;
+    int rc = check_folder(p->fd, "", err);
+    if (rc < 0)
+        return vmcp_error_locate(err, p->dir);
+    for (int i = 0; rc == 0 && i < VMCP_KEY_STATES; i++) {
+        const char *name = vmcp_key_state_name((enum vmcp_key_state)i);
+        if (i == VMCP_KEY_ACTIVE || fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            rc = check_folder(p->fd, name, err);
+    }
+    return rc;
 }
 
 static int rotate(struct plan *p, struct vmcp_error *err)
@@ -294,13 +317,14 @@ int vmcp_rotation_run(const char *dir, const struct vmcp_rotation_options *optio
     if (fd < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot be opened as a folder: %s",
                             strerror(errno));
-    int rc = vmcp_file_path(dir, "active", &active, err);
+    struct plan p = {.dir = dir, .options = options, .out = &out, .fd = fd};
+    int rc = check_folders(&p, err);
+    if (rc == 0)
+        rc = vmcp_file_path(dir, "active", &active, err);
     if (rc == 0)
         rc = vmcp_keyring_lock(active, VMCP_LOCK_TRY, &lock, err);
-    if (rc < 0)
-        return rc;
-    struct plan p = {.dir = dir, .options = options, .out = &out, .fd = fd};
-    rc = resume_or_rotate(&p, err);
+    if (rc == 0)
+        rc = resume_or_rotate(&p, err);
     vmcp_keyring_clear(&p.ring);
     if (rc == 0)
         *ret = out;

@@ -5,6 +5,8 @@
  * key that becomes active a new one of its kind is made in next/, and where next/ was empty only
  * that is done. Retired keys that were published long enough are removed.
  *
+ * The folder and those in it belong to the user that this runs as; nothing is given to another.
+ *
  * All that is to be done is written into a journal in the folder first, then done, in an order in
  * which there is an active key of each type at any moment, then the journal is removed. A run that
  * was interrupted anywhere is finished by the next one, which then does nothing else.
