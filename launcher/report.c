@@ -1,42 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cloud/resource.h"
+#include "screen.h"
+
+enum { LINE_MAX_ = 1100 };
+
+/* Threads say what they do; the object is one. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* One line, whatever the arguments held: text of other machines must not move the cursor. */
-__attribute__((format(printf, 2, 0))) static void line(const char *mark, const char *fmt,
-                                                       va_list args, char *ret, size_t size)
+__attribute__((format(printf, 2, 0))) static void compose(const char *mark, const char *fmt,
+                                                          va_list args, char *ret, size_t size)
 {
     char text[1024];
     vsnprintf(text, sizeof(text), fmt, args);
-    launch_clean(text, ret, size);
-    fprintf(stderr, "vmcp-launch: %s%s\n", mark, ret);
+    int n = snprintf(ret, size, "vmcp-launch: %s", mark);
+    launch_clean(text, ret + n, size - (size_t)n);
 }
 
 void launch_say(const struct launch_report *report, const char *fmt, ...)
 {
-    char text[1024];
+    char line[LINE_MAX_];
     va_list args;
     (void)report;
     va_start(args, fmt);
-    line("", fmt, args, text, sizeof(text));
+    compose("", fmt, args, line, sizeof(line));
     va_end(args);
+    launch_screen_line(line);
+}
+
+void launch_progress(const struct launch_report *report, const char *fmt, ...)
+{
+    char line[LINE_MAX_];
+    va_list args;
+    (void)report;
+    va_start(args, fmt);
+    compose("", fmt, args, line, sizeof(line));
+    va_end(args);
+    launch_screen_progress(line);
+}
+
+static void keep(json_t **array, const char *text)
+{
+    pthread_mutex_lock(&lock);
+    if (!*array)
+        *array = json_array();
+    if (*array)
+        json_array_append_new(*array, json_string(text));
+    pthread_mutex_unlock(&lock);
 }
 
 void launch_warn(struct launch_report *report, const char *fmt, ...)
 {
-    char text[1024];
+    static const char mark[] = "warning: ";
+    char line[LINE_MAX_];
     va_list args;
     va_start(args, fmt);
-    line("warning: ", fmt, args, text, sizeof(text));
+    compose(mark, fmt, args, line, sizeof(line));
     va_end(args);
-    if (!report->warnings)
-        report->warnings = json_array();
-    if (report->warnings)
-        json_array_append_new(report->warnings, json_string(text));
+    launch_screen_line(line);
+    keep(&report->warnings, strstr(line, mark) + strlen(mark));
+}
+
+void launch_advise(struct launch_report *report, const char *advice)
+{
+    bool told = false;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < json_array_size(report->advice); i++)
+        told |= strcmp(json_string_value(json_array_get(report->advice, i)), advice) == 0;
+    pthread_mutex_unlock(&lock);
+    if (told) /* sixteen VMs fail for one reason */
+        return;
+    launch_say(report, "advice: %s", advice);
+    keep(&report->advice, advice);
 }
 
 void launch_report_set(struct launch_report *report, const char *key, json_t *value)
@@ -74,12 +116,15 @@ static void print_object(const struct launch_report *report, int rc, const struc
     json_object_update(object, report->out);
     if (report->warnings)
         json_object_set(object, "warnings", report->warnings);
+    if (report->advice)
+        json_object_set(object, "advice", report->advice);
     json_dumpf(object, stdout, JSON_COMPACT);
     fputc('\n', stdout);
 }
 
 int launch_report_end(struct launch_report *report, int rc, const struct vmcp_error *err)
 {
+    launch_screen_end();
     if (rc < 0) {
         char where[sizeof(err->where)], text[sizeof(err->text)];
         launch_clean(err->where, where, sizeof(where));
@@ -98,5 +143,6 @@ void launch_report_clear(struct launch_report *report)
 {
     json_decref(report->out);
     json_decref(report->warnings);
-    report->out = report->warnings = NULL;
+    json_decref(report->advice);
+    report->out = report->warnings = report->advice = NULL;
 }

@@ -20,6 +20,7 @@ struct launch_report {
     bool json;
     json_t *out;      /* members of the object, in the order they were set; NULL: none */
     json_t *warnings; /* strings; NULL: none */
+    json_t *advice;   /* strings; NULL: none */
 };
 
 #define LAUNCH_REPORT(the_verb, as_json)    \
@@ -30,9 +31,15 @@ struct launch_report {
 /* A line of progress on stderr. */
 void launch_say(const struct launch_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* What is waited for now: one line with a spinner on a terminal, a line as any other elsewhere. */
+void launch_progress(const struct launch_report *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The same, marked as a warning, and kept for the object's `warnings`. */
 void launch_warn(struct launch_report *report, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What may help, once each; kept for the object's `advice`. */
+void launch_advise(struct launch_report *report, const char *advice);
 
 /* Put a member into the object; takes the reference (NULL: nothing happens). */
 void launch_report_set(struct launch_report *report, const char *key, json_t *value);

@@ -95,6 +95,7 @@ const struct vmcp_option launch_settings_options[] = {
     {"allow-private-key", "KEY", VMCP_OPT_LIST, AT(allow_private_keys), 0, 0,
      "a metadata key that may hold a private key"},
     {"max-count", "N", VMCP_OPT_INT, AT(max_count), 1, VMCP_COUNT_MAX, "most VMs at once (16)"},
+    {"parallel", "N", VMCP_OPT_INT, AT(parallel), 1, 64, "how many of them are made at once (16)"},
     {"wait-api", "external", VMCP_OPT_MAYBE, AT(wait_api), 0, 0,
      "wait until the machine's apiPort answers"},
     {"accept-drift", NULL, VMCP_OPT_FLAG, AT(accept_drift), 0, 0,

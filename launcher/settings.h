@@ -39,7 +39,8 @@ struct launch_settings {
     bool insecure_api;
     /* the plan */
     const char *image, *series, *name_suffix;
-    int64_t count; /* 0: what the machine says */
+    int64_t count;    /* 0: what the machine says */
+    int64_t parallel; /* VMs at once */
     /* bounds */
     struct vmcp_list allow_service_accounts, allow_image_projects, allow_machine_types,
         allow_private_keys;
@@ -56,10 +57,10 @@ struct launch_settings {
     size_t owned_count;
 };
 
-#define LAUNCH_SETTINGS                                                                        \
-    {                                                                                          \
-        .min_serial = -1, .max_skew = VMCP_SKEW_DEFAULT, .max_count = 16, .boot_timeout = 300, \
-        .timeout = 600, .api_timeout = 300, .universe = NULL                                   \
+#define LAUNCH_SETTINGS                                                                   \
+    {                                                                                     \
+        .min_serial = -1, .max_skew = VMCP_SKEW_DEFAULT, .max_count = 16, .parallel = 16, \
+        .boot_timeout = 300, .timeout = 600, .api_timeout = 300, .universe = NULL         \
     }
 
 /* The options of `launch` and `plan`, ending in {0}. */

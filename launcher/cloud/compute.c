@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advice.h"
 #include "clock.h"
 #include "lib/buf.h"
 #include "lib/json.h"
@@ -32,6 +33,19 @@ int launch_compute_base(struct launch_compute *compute, struct vmcp_error *err)
     return launch_destination_check(compute->rules, compute->base, err);
 }
 
+/* The reason of a newer envelope: details[] of type ErrorInfo, else `status`. */
+static const char *newer_reason(const json_t *error)
+{
+    const json_t *details = json_object_get(error, "details");
+    for (size_t i = 0; i < json_array_size(details); i++) {
+        const char *reason =
+            json_string_value(json_object_get(json_array_get(details, i), "reason"));
+        if (reason)
+            return reason;
+    }
+    return json_string_value(json_object_get(error, "status"));
+}
+
 /* The first error's reason and the message, from Google's envelope. */
 static void read_error(struct launch_reply *reply)
 {
@@ -39,6 +53,8 @@ static void read_error(struct launch_reply *reply)
     const json_t *first = json_array_get(json_object_get(error, "errors"), 0);
     const char *reason = json_string_value(json_object_get(first, "reason"));
     const char *message = json_string_value(json_object_get(error, "message"));
+    if (!reason)
+        reason = newer_reason(error);
     launch_clean(reason ? reason : "", reply->reason, sizeof(reply->reason));
     launch_clean(message ? message : "", reply->message, sizeof(reply->message));
 }
@@ -63,8 +79,18 @@ static int once(const struct launch_compute *c, struct http_exchange *exchange,
 
 static bool can_succeed_later(const struct launch_reply *reply)
 {
-    return reply->status == 429 || reply->status >= 500 ||
-           (reply->status == 403 && strcmp(reply->reason, "rateLimitExceeded") == 0);
+    static const struct {
+        long status;
+        const char *reason;
+    } rows[] = {{403, "rateLimitExceeded"},
+                {403, "RATE_LIMIT_EXCEEDED"},
+                {400, "resourceNotReady"},
+                {409, "resourceInUse"},
+                {409, "concurrentModification"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (reply->status == rows[i].status && strcmp(reply->reason, rows[i].reason) == 0)
+            return true;
+    return reply->status == 429 || reply->status >= 500;
 }
 
 static void reset(struct launch_reply *reply)
@@ -81,8 +107,8 @@ static bool wait_for_next(const struct launch_compute *c, int n, int after, int6
     long long ms = launch_pause_ms(n, after, PAUSE_MAX);
     if (launch_uptime_ms() + ms > start + c->patience * INT64_C(1000))
         return false;
-    launch_say(c->report, "the Compute API %s; trying again in %lld.%lld s", why, ms / 1000,
-               ms % 1000 / 100);
+    launch_progress(c->report, "the Compute API %s; trying again in %lld.%lld s", why, ms / 1000,
+                    ms % 1000 / 100);
     launch_sleep_ms(ms);
     return true;
 }
@@ -145,17 +171,25 @@ int launch_compute_call(const struct launch_compute *compute, const char *method
     return persist(compute, &exchange, ret, err);
 }
 
-int launch_reply_check(const struct launch_reply *reply, struct vmcp_error *err)
+int launch_reply_check(const struct launch_compute *compute, const struct launch_reply *reply,
+                       struct vmcp_error *err)
 {
+    char buffer[600];
     if (reply->status >= 200 && reply->status < 300 && reply->json)
         return 0;
     if (reply->status >= 200 && reply->status < 300)
         return vmcp_fail(err, VMCP_E_API, "the Compute API answers %ld without a JSON object",
                          reply->status);
+    const char *who = launch_token_name(compute->token);
+    const char *advice =
+        launch_advice(reply->reason, reply->message, who, buffer, (int)sizeof(buffer));
+    if (advice)
+        launch_advise(compute->report, advice);
     enum vmcp_code code = reply->status == 401 ? VMCP_E_CREDENTIALS : VMCP_E_API;
-    return vmcp_fail(err, code, "the Compute API answers %ld%s%s: %s", reply->status,
-                     reply->reason[0] ? " " : "", reply->reason,
-                     reply->message[0] ? reply->message : "(no message)");
+    return vmcp_fail_at(err, code, reply->status == 401 ? who : "",
+                        "the Compute API answers %ld%s%s: %s", reply->status,
+                        reply->reason[0] ? " " : "", reply->reason,
+                        reply->message[0] ? reply->message : "(no message)");
 }
 
 int launch_compute_get(const struct launch_compute *compute, const char *path, json_t **ret,
@@ -168,7 +202,7 @@ int launch_compute_get(const struct launch_compute *compute, const char *path, j
         return rc;
     if (reply.status == 404)
         return 0;
-    rc = launch_reply_check(&reply, err);
+    rc = launch_reply_check(compute, &reply, err);
     if (rc == 0)
         *ret = steal(&reply.json);
     return rc;

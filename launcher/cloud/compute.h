@@ -2,13 +2,13 @@
 /* compute.h - the Compute Engine API, v1: authenticated calls with retries.
  *
  * Tried again, with growing and jittered pauses, is what can succeed later: no answer, 429, 5xx,
- * and 403 with reason rateLimitExceeded. A 401 gets one fresh token. So only calls that may be
- * repeated are made here: reads, and writes with a requestId.
+ * 403 for a rate limit, 400 resourceNotReady, 409 resourceInUse. A 401 gets one fresh token. So
+ * only calls that may be repeated are made here: reads, and writes with a requestId.
  *
  *     auto_reply struct launch_reply reply = {0};
  *     int rc = launch_compute_call(compute, "GET", path, NULL, 0, &reply, &err);
  *     if (rc == 0)
- *         rc = launch_reply_check(&reply, &err);
+ *         rc = launch_reply_check(compute, &reply, &err);
  */
 #ifndef LAUNCH_COMPUTE_H
 #define LAUNCH_COMPUTE_H
@@ -28,7 +28,7 @@ struct launch_compute {
     struct http_client *http;                /* borrowed */
     struct launch_token *token;              /* borrowed */
     const struct launch_destinations *rules; /* borrowed */
-    const struct launch_report *report;      /* borrowed; pauses are told there */
+    struct launch_report *report;            /* borrowed; pauses and advice are told there */
     const char *project;                     /* borrowed, checked */
     char base[512];                          /* ends in a slash */
     int patience;                            /* seconds for one call with its retries */
@@ -53,8 +53,10 @@ VMCP_MUST_CHECK int launch_compute_call(const struct launch_compute *compute, co
                                         int timeout, struct launch_reply *ret,
                                         struct vmcp_error *err);
 
-/* 0 for 2xx with a JSON object; else VMCP_E_CREDENTIALS (401) or VMCP_E_API, in Google's words. */
-VMCP_MUST_CHECK int launch_reply_check(const struct launch_reply *reply, struct vmcp_error *err);
+/* 0 for 2xx with a JSON object; else VMCP_E_CREDENTIALS (401) or VMCP_E_API, in Google's words;
+ * what may help is told. */
+VMCP_MUST_CHECK int launch_reply_check(const struct launch_compute *compute,
+                                       const struct launch_reply *reply, struct vmcp_error *err);
 
 /* GET an object. *ret is a new reference; NULL with success where the answer is 404. */
 VMCP_MUST_CHECK int launch_compute_get(const struct launch_compute *compute, const char *path,

@@ -44,7 +44,7 @@ int launch_instance_act(const struct launch_compute *compute, const char *zone, 
              compute->project, zone, id, what, request);
     rc = launch_compute_call(compute, "POST", path, NULL, 0, 0, &reply, err);
     if (rc == 0)
-        rc = launch_reply_check(&reply, err);
+        rc = launch_reply_check(compute, &reply, err);
     if (rc < 0)
         return rc;
     return launch_operation_follow(compute, zone, reply.json, timeout, NULL, err);

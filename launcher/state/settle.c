@@ -85,7 +85,7 @@ static int look_up(struct settlement *s)
 static int refused(struct settlement *s, const struct launch_reply *reply)
 {
     struct vmcp_error why = {0};
-    int rc = launch_reply_check(reply, &why);
+    int rc = launch_reply_check(s->compute, reply, &why);
     bool only_try = !s->intent->found && !reply->repeated;
     bool unknown = reply->status >= 500 || reply->status == 429 || reply->status == 401 ||
                    strcmp(reply->reason, "rateLimitExceeded") == 0;
@@ -116,7 +116,7 @@ static int send(struct settlement *s)
     if (reply.status == 409) {
         rc = look_at_name(s);
         bool gone = rc == 0 && !s->outcome->instance && !s->outcome->taken;
-        return gone ? launch_reply_check(&reply, s->err) : rc;
+        return gone ? launch_reply_check(s->compute, &reply, s->err) : rc;
     }
     return refused(s, &reply);
 }

@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/name.h"
+#include "saver.h"
 
 enum { STATE_MAX = 4 * 1024 * 1024, FORMAT = 1 };
 
@@ -242,6 +243,8 @@ int launch_state_lock(const char *dir, const char *domain, const char *machine,
         rc = make_folders(intents, err);
     if (rc == 0)
         rc = lock_file(state.folder, "lock", false, &state.lock, err);
+    if (rc == 0)
+        rc = launch_saver_new(&state.saver, err);
     if (rc < 0)
         return rc;
     *ret = state;
@@ -268,22 +271,29 @@ void launch_state_close(struct launch_state *state)
 {
     free(state->folder);
     json_decref(state->document);
+    launch_saver_free(state->saver);
     if (state->lock >= 0)
         close(state->lock);
     *state = (struct launch_state)LAUNCH_STATE;
 }
 
-static int save(const struct launch_state *state, struct vmcp_error *err)
+static int write_document(void *arg, struct vmcp_error *err)
 {
+    const struct launch_state *state = arg;
     auto_free char *path = NULL;
     size_t len = 0;
-    if (state->lock < 0)
-        return vmcp_fail(err, VMCP_E_INTERNAL, "the state is written without its lock");
-    auto_free char *text = vmcp_json_text(state->document, &len);
+    auto_free char *text = launch_saver_text(state->saver, state->document, &len);
     if (!text)
         return no_memory(err);
     int rc = join(&path, state->folder, "state.json", err);
     return rc < 0 ? rc : vmcp_file_replace(path, 0600, text, len, err);
+}
+
+static int save(struct launch_state *state, struct vmcp_error *err)
+{
+    if (state->lock < 0)
+        return vmcp_fail(err, VMCP_E_INTERNAL, "the state is written without its lock");
+    return launch_saver_save(state->saver, write_document, state, err);
 }
 
 int64_t launch_state_serial(const struct launch_state *state)
@@ -300,16 +310,26 @@ int launch_state_raise(struct launch_state *state, int64_t serial, struct vmcp_e
     return save(state, err);
 }
 
-bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api)
+/* Where a VM stands in the list; its length where it is not. */
+static size_t find_vm(const struct launch_state *state, const char *id, const char *api)
 {
     const json_t *vms = json_object_get(state->document, "vms");
-    for (size_t i = 0; i < json_array_size(vms); i++) {
+    size_t i = 0;
+    for (; i < json_array_size(vms); i++) {
         const json_t *vm = json_array_get(vms, i);
         if (strcmp(json_string_value(json_object_get(vm, "id")), id) == 0 &&
             strcmp(json_string_value(json_object_get(vm, "api")), api) == 0)
-            return true;
+            break;
     }
-    return false;
+    return i;
+}
+
+bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api)
+{
+    launch_saver_lock(state->saver);
+    bool known = find_vm(state, id, api) < json_array_size(json_object_get(state->document, "vms"));
+    launch_saver_unlock(state->saver);
+    return known;
 }
 
 int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
@@ -320,7 +340,18 @@ int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
     json_t *row =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "role", vm->role, "id", vm->id, "name",
                   vm->name, "project", vm->project, "zone", vm->zone, "api", vm->api);
-    if (json_array_append_new(json_object_get(state->document, "vms"), row) < 0)
-        return no_memory(err);
-    return save(state, err);
+    launch_saver_lock(state->saver);
+    int failed = json_array_append_new(json_object_get(state->document, "vms"), row);
+    launch_saver_unlock(state->saver);
+    return failed ? no_memory(err) : save(state, err);
+}
+
+int launch_state_drop_vm(struct launch_state *state, const char *id, const char *api,
+                         struct vmcp_error *err)
+{
+    launch_saver_lock(state->saver);
+    int missing =
+        json_array_remove(json_object_get(state->document, "vms"), find_vm(state, id, api));
+    launch_saver_unlock(state->saver);
+    return missing ? 0 : save(state, err);
 }

@@ -29,10 +29,13 @@ VMCP_MUST_CHECK int launch_state_dir(const char *given, char **ret_dir, struct v
 VMCP_MUST_CHECK int launch_local_id(const char *dir, char ret[static VMCP_SALT_LEN + 1],
                                     struct vmcp_error *err);
 
+struct launch_saver; /* what threads that write one state share */
+
 struct launch_state {
-    char *folder;     /* DIR/machines/DOMAIN/MACHINE, owned */
-    int lock;         /* file descriptor; -1: not locked, and then nothing is written */
-    json_t *document; /* owned */
+    char *folder;               /* DIR/machines/DOMAIN/MACHINE, owned */
+    int lock;                   /* file descriptor; -1: not locked, and then nothing is written */
+    json_t *document;           /* owned; changed and read under the saver's lock */
+    struct launch_saver *saver; /* owned; NULL where nothing is written */
 };
 #define LAUNCH_STATE \
     {                \
@@ -62,9 +65,13 @@ struct launch_vm {
     const char *api; /* base URL of the API that knows it */
 };
 
-/* Remember a VM that was made; one that is there already is not added again. */
+/* Remember a VM that was made; one that is there already is not added again. From any thread: what
+ * several remember at once is written once. */
 VMCP_MUST_CHECK int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
                                         struct vmcp_error *err);
+/* Forget a VM that is gone. */
+VMCP_MUST_CHECK int launch_state_drop_vm(struct launch_state *state, const char *id,
+                                         const char *api, struct vmcp_error *err);
 bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api);
 
 #endif

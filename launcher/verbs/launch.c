@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "batch.h"
 #include "cloud/instance.h"
 #include "lib/options.h"
 #include "plan/plan.h"
@@ -52,6 +53,8 @@ static const struct vmcp_command plan_command = {
 /* One VM of the report. */
 static json_t *describe(const struct launch_run *run, const struct launch_job *job)
 {
+    if (!job->plan.name[0])
+        return NULL;
     json_t *row = json_pack("{s:s, s:s, s:s}", "name", job->plan.name, "project",
                             run->compute.project, "zone", job->zone);
     if (job->outcome)
@@ -116,33 +119,26 @@ static int do_job(struct launch_run *run, struct launch_job *job, struct vmcp_er
     return rc < 0 ? rc : launch_job_wait_api(run, job, err);
 }
 
-/* All VMs, one after the other: all of them, or a clear list of what failed. */
+/* The VM with the longest name is planned before anything is sent for the first. */
+static int plan_last(const struct launch_subject *subject, int64_t count, struct vmcp_error *err)
+{
+    auto_job struct launch_job job = {.subject = subject, .number = count};
+    return count > 1 ? launch_job_plan(&job, err) : 0;
+}
+
 static int do_jobs(struct launch_run *run, const struct launch_subject *subject, int64_t count,
                    struct vmcp_error *err)
 {
-    int first = 0;
-    for (int64_t i = 1; i <= count; i++) {
-        auto_job struct launch_job job = {.subject = subject, .number = count > 1 ? i : 0};
-        struct vmcp_error why = {0};
-        int rc = do_job(run, &job, &why);
-        json_t *row = describe(run, &job);
-        if (rc < 0 && row)
-            json_object_set_new(row, "code", json_string(vmcp_code_name(why.code)));
-        if (row && job.plan.name[0])
-            json_array_append_new(launch_report_array(run->report, "instances"), row);
-        else
-            json_decref(row);
-        if (rc < 0 && count > 1)
-            launch_warn(run->report, "%s failed: %s", job.plan.name, why.text);
-        if (rc < 0 && first == 0) {
-            first = rc;
-            *err = why;
-        }
-        /* Another VM of the same machine would be refused for the same reason. */
-        if (rc < 0 && vmcp_code_exit(why.code) != VMCP_EXIT_OPERATION)
-            break;
-    }
-    return first;
+    struct launch_batch batch = {
+        .run = run,
+        .subject = subject,
+        .count = count,
+        .parallel = run->settings->dry_run ? 1 : (int)run->settings->parallel,
+        .each = do_job,
+        .describe = describe,
+    };
+    int rc = plan_last(subject, count, err);
+    return rc < 0 ? rc : launch_batch(&batch, err);
 }
 
 /* The boot image is looked up once for all VMs and zones. */
