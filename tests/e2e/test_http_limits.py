@@ -298,11 +298,47 @@ def test_a_thousand_vms_behind_one_address(vmcpd):
     assert all(text.startswith(b"HTTP/1.1 200") for text in answered.values())
 
 
-def test_the_size_of_headers(vmcpd):
+def sized(kind, size):
+    """A request of so many bytes to the end of its headers: a long header, target, or many."""
+    if kind == "headers":
+        lines = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+        while len(lines) < size - 40:
+            lines += b"X-%04d: %s\r\n" % (len(lines), b"a" * 30)
+        return lines + b"\r\n"
+    start, end = {"header": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"\r\n\r\n"),
+                  "target": (b"GET " + QUESTION.encode() + b"&x=", b" HTTP/1.1\r\nHost: x\r\n"
+                             b"Accept: application/jose\r\n\r\n")}[kind]
+    return start + b"a" * (size - len(start) - len(end)) + end
+
+
+def first_line(port, text):
+    """Of the answer, or b"" where the server just closes."""
+    with dial(port) as s:
+        try:
+            s.sendall(text)
+            return s.recv(4096).split(b"\r\n")[0]
+        except ConnectionError:
+            return b""
+
+
+@pytest.mark.parametrize("kind", ["header", "target"])
+def test_request_line_and_headers_have_8_kib(vmcpd, kind):
     server = vmcpd()
-    assert ask(server.port, headers={"X": "a" * 5000}).status == 200
-    for target, header in (("/healthz", "a" * 8192), ("/healthz?x=" + "a" * 8192, "a")):
-        assert ask(server.port, target=target, headers={"X": header}).status in (414, 431)
+    for size in (7000, 8191, 8192):
+        assert first_line(server.port, sized(kind, size)) == b"HTTP/1.1 200 OK", size
+    for size in (8193, 9000, 11000, 16000, 100_000):
+        assert first_line(server.port, sized(kind, size))[9:12] in (b"431", b"414"), size
+
+
+@pytest.mark.parametrize("kind", ["header", "target", "headers"])
+def test_no_size_of_headers_hangs(vmcpd, kind):
+    """Around the memory that a connection has: an error, or the end, at once."""
+    server = vmcpd()
+    for size in range(11_600, 12_500, 60):
+        begun = time.monotonic()
+        assert first_line(server.port, sized(kind, size))[9:12] in (b"431", b"414", b""), size
+        assert time.monotonic() - begun < 3
+    assert ask(server.port).status == 200
 
 
 def test_a_stop_does_not_wait_for_ever(vmcpd):

@@ -7,6 +7,8 @@
 #include "forwarded.h"
 #include "lib/auto.h"
 
+enum { TOO_LONG_MS = 1000 }; /* what a request that is too long has left */
+
 static int64_t in_seconds(int64_t now_ms, int seconds)
 {
     return seconds > 0 ? now_ms + 1000 * (int64_t)seconds : 0;
@@ -21,58 +23,6 @@ static const union MHD_ConnectionInfo *info_of(struct MHD_Connection *connection
                                                enum MHD_ConnectionInfoType what)
 {
     return MHD_get_connection_info(connection, what);
-}
-
-void http_exchange_connected(struct http_server *server, struct MHD_Connection *connection,
-                             void **context)
-{
-    const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct http_exchange *ex = info ? (struct http_exchange *)http_connections_started(
-                                          &server->connections, info->connect_fd)
-                                    : NULL;
-    *context = ex;
-    if (!ex || !server->options.tls)
-        return;
-    ex->tls = http_tls_slot_get(&server->tls);
-    info = info_of(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (info)
-        http_tls_attach(ex->tls, info->tls_session);
-}
-
-/* The certificate may have been replaced since the handshake: may this client still come in? */
-static bool is_admitted(struct http_exchange *ex)
-{
-    struct http_server *server = ex->server;
-    if (!ex->tls || ex->tls == atomic_load_explicit(&server->tls.latest, memory_order_acquire))
-        return true;
-    const union MHD_ConnectionInfo *info =
-        info_of(ex->req.connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    struct http_tls *old = ex->tls;
-    ex->tls = http_tls_slot_get(&server->tls);
-    bool admitted = info && http_tls_admits(ex->tls, info->tls_session);
-    http_tls_unref(old);
-    return admitted;
-}
-
-static void clear(struct http_exchange *ex)
-{
-    http_reply_clear(&ex->reply);
-    vmcp_buf_clear(&ex->body);
-    if (ex->text != ex->room)
-        free(ex->text);
-    ex->text = NULL;
-}
-
-void http_exchange_disconnected(struct http_server *server, void **context)
-{
-    struct http_exchange *ex = *context;
-    if (!ex)
-        return;
-    http_connections_remove(&server->connections, &ex->connection);
-    clear(ex);
-    http_tls_unref(ex->tls);
-    free(ex);
-    *context = NULL;
 }
 
 /* Room for the target that is decoded, for the one that stays as sent, and for the segments. */
@@ -92,31 +42,47 @@ static bool take_target(struct http_exchange *ex, const char *uri)
     return true;
 }
 
-/* Called with the request target as sent, before libmicrohttpd takes it apart. Where its memory
- * ends while it reads the headers, it never tells of the request's end: the next one clears. */
-void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection)
+static void reset(struct http_exchange *ex, struct http_server *server, struct http_link *link,
+                  struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct http_exchange *ex = info ? info->socket_context : NULL;
-    if (!ex)
-        return NULL;
-    if (ex->text)
-        clear(ex);
-    ex->server = cls;
+    ex->server = server;
+    ex->link = link;
     memset(&ex->req, 0, offsetof(struct http_request, params));
     ex->req.connection = connection;
     ex->req.memo = ex->memo;
-    ex->body = (struct vmcp_buf)VMCP_BUF(ex->server->options.body_max);
-    ex->seen = ex->has_hidden_part = ex->dispatched = ex->answered = false;
+    memcpy(&ex->req.peer, &link->connection.peer, sizeof(ex->req.peer));
+    ex->body = (struct vmcp_buf)VMCP_BUF(server->options.body_max);
+    ex->seen = ex->has_hidden_part = ex->is_over_header_max = ex->dispatched = ex->answered = false;
     ex->retry_after = 0;
     ex->handler = NULL;
     ex->waiter = (struct http_waiter){0};
     memset(ex->memo, 0, sizeof(ex->memo));
     ex->started_us = http_now_us();
-    memcpy(&ex->req.peer, &ex->connection.peer, sizeof(ex->req.peer));
-    if (!take_target(ex, uri))
+}
+
+/* Called with the request target as sent, before libmicrohttpd takes it apart. Where its memory
+ * ends while it reads the headers, it never tells of the request's end: the connection's end, or
+ * the next request, counts as it. */
+void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_server *server = cls;
+    const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct http_link *link = info ? info->socket_context : NULL;
+    if (!link)
         return NULL;
-    atomic_store_explicit(&ex->connection.begun, true, memory_order_release);
+    http_link_drop_exchange(server, link);
+    struct http_exchange *ex = http_link_take_exchange(server);
+    if (!ex)
+        return NULL;
+    reset(ex, server, link, connection);
+    if (!take_target(ex, uri)) {
+        http_link_give_exchange(server, ex);
+        return NULL;
+    }
+    link->exchange = ex;
+    if (ex->target_len >= HTTP_HEADER_MAX) /* libmicrohttpd may have no room to say so */
+        atomic_store(&link->connection.deadline, ex->started_us / 1000 + TOO_LONG_MS);
+    atomic_store_explicit(&link->connection.begun, true, memory_order_release);
     return ex;
 }
 
@@ -132,9 +98,10 @@ void http_exchange_end(void *cls, struct MHD_Connection *connection, void **con_
     int64_t now = http_now_us();
     if (ex->answered && server->options.log)
         server->options.log(server->options.app, &ex->req, &ex->reply, now - ex->started_us);
-    clear(ex);
+    struct http_link *link = ex->link;
+    http_link_drop_exchange(server, link);
     *con_cls = NULL;
-    http_connection_wait(&ex->connection, now / 1000,
+    http_connection_wait(&link->connection, now / 1000,
                          in_seconds(now / 1000, server->options.header_timeout));
 }
 
@@ -161,7 +128,9 @@ static bool is_refused(struct http_exchange *ex)
 {
     struct vmcp_error err = {0};
     char text[16];
-    if (ex->has_hidden_part) {
+    if (ex->is_over_header_max) {
+        problem(ex, 431, VMCP_E_LIMIT, "request line and headers are over 8 KiB"); /* RFC 6585, 5 */
+    } else if (ex->has_hidden_part) {
         problem(ex, 400, VMCP_E_REQUEST_MALFORMED, "a NUL byte in the request line");
     } else if (!ex->req.path && http_request_split(&ex->req, ex->target, &err) < 0) {
         problem(ex, 400, err.code, err.text);
@@ -240,13 +209,13 @@ static void put_aside(struct http_exchange *ex, uint64_t mark)
 {
     ex->waiter.connection = ex->req.connection;
     ex->waiter.until = ex->reply.wait_until;
-    http_connection_work(&ex->connection, 0);
+    http_connection_work(&ex->link->connection, 0);
     http_waiting_put(&ex->server->waiting, &ex->waiter, mark);
 }
 
 static void set_transfer_deadline(struct http_exchange *ex)
 {
-    http_connection_work(&ex->connection, in_seconds(http_now_ms(), HTTP_TRANSFER_TIMEOUT));
+    http_connection_work(&ex->link->connection, in_seconds(http_now_ms(), HTTP_TRANSFER_TIMEOUT));
 }
 
 /* The whole request is here: answer it, or put it aside. */
@@ -281,20 +250,20 @@ static enum MHD_Result answer(struct http_exchange *ex)
 static bool has_hidden_part(const struct http_exchange *ex, const char *version)
 {
     uintptr_t from = (uintptr_t)ex->uri, to = (uintptr_t)version;
-    return to > from + ex->target_len + 1 && to < from + HTTP_HEADER_MAX;
+    return to > from + ex->target_len + 1 && to < from + HTTP_POOL_MAX;
 }
 
 /* Whom the limits count: the peer, or whom a trusted proxy speaks for. */
 static void find_client(struct http_exchange *ex)
 {
     const struct http_trusted *trusted = ex->server->options.trusted;
-    ex->req.client = ex->connection.address;
+    ex->req.client = ex->link->connection.address;
     if (!trusted || !http_trusted_contains(trusted, &ex->req.client))
         return;
     auto_free char *x_forwarded_for = http_request_header_list(&ex->req, "X-Forwarded-For");
     auto_free char *forwarded = http_request_header_list(&ex->req, "Forwarded");
     ex->req.client =
-        http_forwarded_client(trusted, &ex->connection.address, x_forwarded_for, forwarded);
+        http_forwarded_client(trusted, &ex->link->connection.address, x_forwarded_for, forwarded);
 }
 
 static void count_request(struct http_exchange *ex)
@@ -310,10 +279,13 @@ static enum MHD_Result take_headers(struct http_exchange *ex, const char *method
                                     const char *version)
 {
     ex->seen = true;
-    if (!is_admitted(ex))
+    if (!http_link_is_admitted(ex->server, ex->link, ex->req.connection))
         return MHD_NO;
     ex->req.method = method;
     ex->has_hidden_part = has_hidden_part(ex, version);
+    const union MHD_ConnectionInfo *info =
+        info_of(ex->req.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    ex->is_over_header_max = info && info->header_size > HTTP_HEADER_MAX;
     set_transfer_deadline(ex);
     find_client(ex);
     count_request(ex);

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exchange.h - a connection, and the request that it is in.
  *
- * One for each connection, used again for each of its requests: a request whose target is of usual
- * length costs no allocation of ours. libmicrohttpd calls these, always on the connection's own
- * thread.
+ * An exchange lives as long as its request. Each thread keeps one that it does not need for the
+ * next request: a thousand idle connections cost no memory for it, and a request whose target is of
+ * usual length no allocation. libmicrohttpd calls these, always on the connection's own thread.
  */
 #ifndef HTTP_EXCHANGE_H
 #define HTTP_EXCHANGE_H
 
 #include <microhttpd.h>
 
-#include "connections.h"
+#include "link.h"
 #include "server_internal.h"
 #include "waiting.h"
 
 enum { HTTP_EXCHANGE_ROOM = 768 }; /* three targets, of up to 255 bytes */
 
 struct http_exchange {
-    struct http_connection connection; /* first: the table frees through it */
     struct http_server *server;
-    struct http_tls *tls; /* what its handshake was made with; NULL: plain */
+    struct http_link *link;
     struct http_request req;
     struct http_reply reply;
     char *text;     /* `room`, or malloc()ed for a longer target; the next three point into it */
@@ -30,6 +29,7 @@ struct http_exchange {
     struct vmcp_buf body;
     bool seen; /* the handler was called before: headers only */
     bool has_hidden_part;
+    bool is_over_header_max;
     bool dispatched; /* `handler` is set, or the glue answered */
     bool answered;
     int retry_after; /* seconds; 0: the client keeps to its rate */
@@ -39,12 +39,6 @@ struct http_exchange {
     char memo[HTTP_MEMO_MAX]; /* the handler's own, see server.h */
     char room[HTTP_EXCHANGE_ROOM];
 };
-
-/* A connection has begun; one that is not in the table is refused by its first request. */
-void http_exchange_connected(struct http_server *server, struct MHD_Connection *connection,
-                             void **context);
-/* It ends: counts no more, and is freed. */
-void http_exchange_disconnected(struct http_server *server, void **context);
 
 /* MHD_OPTION_URI_LOG_CALLBACK, MHD_OPTION_NOTIFY_COMPLETED and the access handler; `cls` is the
  * server. */

@@ -42,9 +42,9 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
                             enum MHD_ConnectionNotificationCode how)
 {
     if (how == MHD_CONNECTION_NOTIFY_STARTED)
-        http_exchange_connected(cls, connection, context);
+        http_link_connected(cls, connection, context);
     else
-        http_exchange_disconnected(cls, context);
+        http_link_disconnected(cls, context);
 }
 
 static unsigned thread_count(unsigned wanted)
@@ -71,7 +71,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_exchange_end, server},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_as_sent, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADER_MAX, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_POOL_MAX, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, 2 * o->connections_max * (intptr_t)threads, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, idle, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
@@ -91,26 +91,26 @@ static bool add(struct http_server *server, int fd, const struct sockaddr *peer,
                 int each_max)
 {
     const struct http_server_options *o = &server->options;
-    struct http_exchange *ex = calloc(1, sizeof(*ex));
-    if (!ex) {
+    struct http_link *link = calloc(1, sizeof(*link));
+    if (!link) {
         close(fd);
         return false;
     }
-    ex->connection.fd = fd;
-    if (peer_len <= sizeof(ex->connection.peer))
-        memcpy(&ex->connection.peer, peer, peer_len);
+    link->connection.fd = fd;
+    if (peer_len <= sizeof(link->connection.peer))
+        memcpy(&link->connection.peer, peer, peer_len);
     int64_t now = http_now_ms();
     int64_t deadline = o->header_timeout > 0 ? now + 1000 * (int64_t)o->header_timeout : 0;
-    if (!http_connections_add(&server->connections, &ex->connection,
+    if (!http_connections_add(&server->connections, &link->connection,
                               each_max > 0 ? (unsigned)each_max : 0, deadline)) {
         close(fd);
-        free(ex);
+        free(link);
         return false;
     }
     if (MHD_add_connection(server->daemon, fd, peer, peer_len) == MHD_YES)
         return true;
-    http_connections_remove(&server->connections, &ex->connection); /* libmicrohttpd closed it */
-    free(ex);
+    http_connections_remove(&server->connections, &link->connection); /* libmicrohttpd closed it */
+    free(link);
     return false;
 }
 
@@ -198,6 +198,8 @@ static void free_parts(struct http_server *server)
     http_connections_stop(&server->connections);
     http_rates_free(server->rates);
     http_tls_slot_clear(&server->tls);
+    free(pthread_getspecific(server->spare)); /* libmicrohttpd's threads have freed theirs */
+    pthread_key_delete(server->spare);
     free(server);
 }
 
@@ -212,8 +214,13 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
     server->acceptor.take = take_accepted;
     server->acceptor.full = accepts_no_more;
     server->acceptor.arg = server;
+    if (pthread_key_create(&server->spare, free) != 0) {
+        free(server);
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a server's threads");
+    }
     int rc = start_parts(server, err);
     if (rc < 0) {
+        pthread_key_delete(server->spare);
         http_rates_free(server->rates);
         free(server);
         return rc;

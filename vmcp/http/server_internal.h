@@ -21,6 +21,7 @@ struct http_server {
     struct http_waiting waiting;
     struct http_rates *rates; /* NULL: no limit */
     struct http_tls_slot tls; /* empty: plain HTTP */
+    pthread_key_t spare;      /* an exchange that the thread does not need now */
     atomic_bool stopping;
 };
 
