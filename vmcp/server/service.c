@@ -9,6 +9,7 @@
 #include "lib/auto.h"
 #include "lib/keylist.h"
 #include "lib/question.h"
+#include "page.h"
 
 static void refuse(struct http_reply *reply, const struct vmcp_error *err)
 {
@@ -22,7 +23,7 @@ static void set_vmcp_headers(struct http_reply *reply)
     http_reply_header(reply, "Vary", "Accept");
 }
 
-static int read_question(const struct http_request *req, const char *name,
+static int read_question(const struct http_request *req, const char *name, const char *accept,
                          struct vmcp_question *ret, struct vmcp_error *err)
 {
     int rc = 0;
@@ -32,10 +33,7 @@ static int read_question(const struct http_request *req, const char *name,
     }
     if (rc == 0 && name)
         rc = vmcp_question_set_path(ret, name, err);
-    auto_free char *accept = http_request_header_list(req, "Accept");
-    if (rc == 0)
-        rc = vmcp_question_finish(ret, accept, err);
-    return rc;
+    return rc < 0 ? rc : vmcp_question_finish(ret, accept, err);
 }
 
 /* The choice of the machine is a function of the question. */
@@ -99,18 +97,25 @@ static void answer_question(struct srv_service *service, const struct srv_snapsh
     srv_signer_submit(snapshot->signer, &work);
 }
 
-static void answer_machine(struct srv_service *service, const struct http_request *req,
-                           const char *name, struct http_reply *reply)
+void srv_service_answer(struct srv_service *service, const struct http_request *req,
+                        const char *name, const char *accept, struct http_reply *reply)
 {
     struct vmcp_error err = {0};
     struct vmcp_question question = {0};
     set_vmcp_headers(reply);
-    if (read_question(req, name, &question, &err) < 0) {
+    if (read_question(req, name, accept, &question, &err) < 0) {
         refuse(reply, &err);
         return;
     }
     auto_snapshot struct srv_snapshot *snapshot = srv_service_hold(service);
     answer_question(service, snapshot, req, &question, reply);
+}
+
+static void answer_machine(struct srv_service *service, const struct http_request *req,
+                           const char *name, struct http_reply *reply)
+{
+    auto_free char *accept = http_request_header_list(req, "Accept");
+    srv_service_answer(service, req, name, accept, reply);
 }
 
 static void default_machine(void *app, const struct http_request *req, struct http_reply *reply)
@@ -199,6 +204,7 @@ static const struct http_route routes[] = {
     {"GET", "/.well-known/jwks.json", jwks},
     {"GET", "/keystore/" VMCP_KEYLIST_FILE, keylist},
     {"GET", "/keystore/" VMCP_KEYLIST_SIG_FILE, keylist_sig},
+    {"GET", "/", srv_page},
     {"GET", "/healthz", healthz},
     {"GET", "/readyz", readyz},
     {0},

@@ -72,6 +72,8 @@ static const struct vmcp_option options[] = {
      "as whom to read files and to answer, when root starts it"},
     {"sandbox", "on|off", VMCP_OPT_STRING, AT(sandbox), 0, 0,
      "give up what answering does not need: system calls, files, privileges (on)"},
+    {"list-machines", NULL, VMCP_OPT_FLAG, AT(list_machines), 0, 0,
+     "show the machines' names on the page at /, to whoever asks"},
     {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
      "load everything, make and verify one answer of each machine, and exit"},
     {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},

@@ -27,6 +27,7 @@ struct srv_settings {
     const char *sandbox; /* "on" or "off" */
     bool watch, check, version;
     bool log_json; /* of --log-format */
+    bool list_machines;
 };
 
 extern const struct vmcp_command srv_command;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "facts.h"
+
+bool srv_facts_publishes(const struct srv_snapshot *s, const struct vmcp_keyring_entry *entry,
+                         int64_t now)
+{
+    return entry->state != VMCP_KEY_RETIRED || entry->since >= now - s->retire_after;
+}
+
+static json_t *list_keys(const struct srv_snapshot *s, int64_t now)
+{
+    json_t *keys = json_array();
+    for (size_t i = 0; i < s->ring.count; i++) {
+        const struct vmcp_keyring_entry *e = &s->ring.entries[i];
+        if (srv_facts_publishes(s, e, now))
+            json_array_append_new(keys, json_pack("{s:s, s:s, s:s}", "thumbprint",
+                                                  vmcp_key_thumbprint(e->key), "type",
+                                                  vmcp_key_type_name(e->key), "status",
+                                                  vmcp_key_state_name(e->state)));
+    }
+    return keys;
+}
+
+static json_t *list_names(const struct srv_catalogue *c)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < srv_catalogue_count(c); i++)
+        json_array_append_new(names, json_string(srv_catalogue_at(c, i)->config.name));
+    return names;
+}
+
+json_t *srv_facts(const struct srv_settings *settings, const struct srv_snapshot *s, int64_t now)
+{
+    json_t *facts = json_pack(
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:s, s:I}", "program", "vmcpd", "version", VMCP_VERSION,
+        "domain", settings->domain, "keys", list_keys(s, now), "machines",
+        (json_int_t)srv_catalogue_count(s->catalogue), "generation", (json_int_t)s->generation,
+        "digest", srv_catalogue_digest(s->catalogue), "loaded", (json_int_t)s->loaded);
+    if (facts && settings->list_machines)
+        json_object_set_new(facts, "names", list_names(s->catalogue));
+    return facts;
+}
