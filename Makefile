@@ -37,7 +37,7 @@ PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
 SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
 SCRIPTS := .ci/run tests/deps configs/flask-app.sh vmcp/packaging/deb.sh \
-        $(wildcard vmcp/packaging/debian/vmcpd.p*)
+        tests/deb/probe.sh $(wildcard vmcp/packaging/debian/vmcpd.p*)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 .PHONY: all deps demo check fuzz bench lint format man install clean help

@@ -89,6 +89,10 @@ def make_root(folder, cache, debs):
     return root
 
 
+class Skipped(Exception):
+    pass
+
+
 class Checks:
     def __init__(self):
         self.passed = self.failed = 0
@@ -97,6 +101,9 @@ class Checks:
         start = time.monotonic()
         try:
             value = function(*args)
+        except Skipped as why:
+            print(f"  skipped {name}: {why}", flush=True)
+            return None
         except Exception as error:  # told, counted, and the next step is tried
             self.failed += 1
             print(f"  FAILED {name}: {error}", flush=True)
@@ -186,6 +193,51 @@ def serve(root):
     shutil.rmtree(f"{root.path}/run/vmcpd")
 
 
+PROBE = """[Unit]
+After=vmcpd.service
+[Service]
+Type=oneshot
+ExecStart=-/bin/sh /debs/probe.sh
+ExecStopPost=/bin/systemctl --no-block poweroff
+StandardOutput=append:/debs/probe.out
+StandardError=append:/debs/probe.out
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def under_systemd(root):
+    """The root boots, and the installed units run: the sandbox of systemd around vmcpd's own."""
+    units = Path(root.path, "etc/systemd/system")
+    made = [units / "probe.service"]
+    made[0].write_text(PROBE)
+    shutil.copy(Path(__file__).parent / "probe.sh", f"{root.path}/debs/probe.sh")
+    options = Path(root.path, "etc/default/vmcpd")
+    options.write_text(options.read_text().replace("127.0.0.1:0", "127.0.0.1:8080"))
+    root.run("systemctl", "enable", "vmcpd.socket", "vmcpd.service", "probe.service")
+    boot = subprocess.run(
+        ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--system-call-"
+         "filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self", "-D", root.path,
+         "-b"], stdin=subprocess.DEVNULL, capture_output=True, timeout=STEP_LIMIT, check=False)
+    out = Path(root.path, "debs/probe.out")
+    if not out.exists() and boot.returncode:
+        raise Skipped("systemd-nspawn cannot boot it here: "
+                      + boot.stderr.decode(errors="replace").strip())
+    text = out.read_text() if out.exists() else boot.stdout.decode(errors="replace")
+    facts = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"\w+=", line))
+    assert facts.get("end") == "end", text
+    uid = root.run("id", "-u", "vmcpd").stdout.strip()
+    assert facts["Uid"].split() == [uid] * 4 and set(facts["CapEff"] + facts["CapBnd"]) == {"0"}
+    assert facts["Seccomp"] == "2" and facts["NoNewPrivs"] == "1", facts
+    assert facts["core"].split()[:2] == ["0", "0"], facts
+    for name in ("listen", "socket", "old", "again", "v1"):
+        assert '"name": "web"' in facts[name], (name, text)
+    codes = {n: facts[n] for n in ("reload", "broken", "mended", "encrypted", "credentials",
+                                   "reread")}
+    assert codes == {n: "1" if n == "broken" else "0" for n in codes}, (codes, text)
+    assert "no new privileges, seccomp" in facts["sandbox"] and facts["result"] == "success", text
+
+
 def purge_keeps_keys(root):
     done = root.run("apt-get", "-q", "purge", "-y", *PACKAGES)
     assert "keys and machine files are left" in done.stdout + done.stderr
@@ -233,6 +285,14 @@ def main():
             checks.step("install", install, root)
             checks.step("install again", install_again, root)
             checks.step("start, ask, reload, stop", serve, root)
+            subprocess.run(["umount", "-l", f"{folder}/proc"], check=True)
+            booted = f"{folder}.booted"  # what systemd itself leaves is not the packages' doing
+            try:
+                subprocess.run(["cp", "-a", folder, booted], check=True)
+                checks.step("the units, under systemd", under_systemd, Root(booted))
+            finally:
+                shutil.rmtree(booted, ignore_errors=True)
+            subprocess.run(["mount", "-t", "proc", "proc", f"{folder}/proc"], check=True)
             checks.step("a purge keeps keys", purge_keeps_keys, root)
             checks.step("a purge leaves nothing else", purge_leaves_nothing, root, before)
             subprocess.run(["umount", "-l", f"{folder}/proc"], check=True)
