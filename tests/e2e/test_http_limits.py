@@ -14,11 +14,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import MACHINE, eventually, run, write_json
+from conftest import BIN, MACHINE, eventually, run, write_json
 
 QUESTION = "/vmcp/web?cvm_salt=S-1&cvm_hostid=h-1"
 HEAD = f"GET {QUESTION} HTTP/1.1\r\nHost: x\r\nAccept: application/jose\r\nX-Long: ".encode()
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+# A sanitizer makes everything several times slower.
+PATIENCE = 0.5 if any(word in str(BIN) for word in ("address", "thread", "san")) else 0.1
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +115,7 @@ def test_a_thousand_slow_senders(vmcpd, sources):
             times.append(time.monotonic() - begun)
             assert answer.status == 200 and answer.text.count(".") == 2
             time.sleep(0.01)
-        assert len(times) > 100 and max(times) < 0.1, sorted(times)[-5:]
+        assert len(times) > 100 and max(times) < PATIENCE, sorted(times)[-5:]
         assert slow.open() == 1000  # nobody's place was needed
 
 
