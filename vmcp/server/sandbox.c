@@ -36,6 +36,14 @@ static void allow_keys(const struct srv_landlock *landlock, const struct srv_set
     srv_landlock_allow_folder(landlock, s->keys_dir);
 }
 
+/* The socket of "unix:PATH" is removed at the end. */
+static void allow_place(const struct srv_landlock *landlock, const char *place)
+{
+    static const char unix_socket[] = "unix:";
+    if (place && strncmp(place, unix_socket, strlen(unix_socket)) == 0)
+        srv_landlock_allow_file(landlock, place + strlen(unix_socket), SRV_ACCESS_REMOVE);
+}
+
 static void allow_transport(const struct srv_landlock *landlock,
                             const struct srv_transport_settings *t)
 {
@@ -43,8 +51,7 @@ static void allow_transport(const struct srv_landlock *landlock,
     srv_landlock_allow_file(landlock, t->tls_key, SRV_ACCESS_READ);
     srv_landlock_allow_file(landlock, t->client_ca, SRV_ACCESS_READ);
     for (size_t i = 0; i < t->listen.count; i++)
-        if (strncmp(t->listen.items[i], "unix:", 5) == 0)
-            srv_landlock_allow_file(landlock, t->listen.items[i] + 5, SRV_ACCESS_REMOVE);
+        allow_place(landlock, t->listen.items[i]);
 }
 
 /* What a reload, a log's rotation and the end need. */
@@ -64,6 +71,7 @@ static void allow_files(const struct srv_landlock *landlock, const struct srv_se
     for (size_t i = 0; i < sizeof(system_files) / sizeof(*system_files); i++)
         srv_landlock_allow_fixed(landlock, system_files[i]);
     allow_transport(landlock, &s->transport);
+    allow_place(landlock, s->metrics);
     if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
         srv_landlock_allow_file(landlock, s->access_log, SRV_ACCESS_WRITE);
     srv_landlock_allow_file(landlock, control, SRV_ACCESS_REMOVE);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -143,44 +144,53 @@ static const char *const fatal[] = {
     "perf_event_open",
 };
 
-/* Allowed with the one argument as it is here. */
+/* Allowed where argument number `index`, of which only the bits of `mask` count, is `value`. Most
+ * arguments are ints: the upper half of their registers is nobody's. */
 struct condition {
     const char *call;
-    struct scmp_arg_cmp argument;
+    unsigned index;
+    uint64_t mask, value;
 };
 
 static const struct condition conditions[] = {
-    {"clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}, /* threads, no processes */
-    {"mmap", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}, /* no new code: nothing is loaded now */
-    {"mprotect", SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-    {"socket", SCMP_A0(SCMP_CMP_EQ, AF_UNIX)}, /* sd_notify(3) */
-    {"prctl", SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
-    {"prlimit64", SCMP_A0(SCMP_CMP_EQ, 0)},
-    {"ioctl", SCMP_A1(SCMP_CMP_EQ, TCGETS)}, /* stdio, of a terminal */
-    {"ioctl", SCMP_A1(SCMP_CMP_EQ, FIONBIO)},
-    {"ioctl", SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
+    {"clone", 0, CLONE_THREAD, CLONE_THREAD}, /* threads, no processes */
+    {"mmap", 2, PROT_EXEC, 0},                /* no new code: nothing is loaded now */
+    {"mprotect", 2, PROT_EXEC, 0},
+    {"socket", 0, UINT32_MAX, AF_UNIX}, /* sd_notify(3) */
+    {"prctl", 0, UINT32_MAX, PR_SET_NAME},
+    {"prlimit64", 0, UINT32_MAX, 0},
+    {"ioctl", 1, UINT32_MAX, TCGETS}, /* stdio, of a terminal */
+    {"ioctl", 1, UINT32_MAX, FIONBIO},
+    {"ioctl", 1, UINT32_MAX, FIONREAD},
 };
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *call,
-               const struct scmp_arg_cmp *argument)
+               const struct condition *condition)
 {
-    int number = seccomp_syscall_resolve_name(call);
+    int number = seccomp_syscall_resolve_name(call), rc;
     if (number < 0)
         return 0; /* not on this architecture, or too new for this libseccomp */
-    int rc = argument ? seccomp_rule_add_array(filter, action, number, 1, argument)
-                      : seccomp_rule_add(filter, action, number, 0);
+    if (condition) {
+        const struct scmp_arg_cmp argument = {.arg = condition->index,
+                                              .op = SCMP_CMP_MASKED_EQ,
+                                              .datum_a = condition->mask,
+                                              .datum_b = condition->value};
+        rc = seccomp_rule_add_array(filter, action, number, 1, &argument);
+    } else {
+        rc = seccomp_rule_add(filter, action, number, 0);
+    }
     return rc == -EDOM ? 0 : rc;
 }
 
 static int fill(scmp_filter_ctx filter)
 {
     /* abort(): a signal to oneself. */
-    const struct scmp_arg_cmp self = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-    int rc = add(filter, SCMP_ACT_ALLOW, "tgkill", &self);
+    const struct condition self = {"tgkill", 0, UINT32_MAX, (uint64_t)getpid()};
+    int rc = add(filter, SCMP_ACT_ALLOW, self.call, &self);
     for (size_t i = 0; rc == 0 && i < sizeof(allowed) / sizeof(*allowed); i++)
         rc = add(filter, SCMP_ACT_ALLOW, allowed[i], NULL);
     for (size_t i = 0; rc == 0 && i < sizeof(conditions) / sizeof(*conditions); i++)
-        rc = add(filter, SCMP_ACT_ALLOW, conditions[i].call, &conditions[i].argument);
+        rc = add(filter, SCMP_ACT_ALLOW, conditions[i].call, &conditions[i]);
     for (size_t i = 0; rc == 0 && i < sizeof(fatal) / sizeof(*fatal); i++)
         rc = add(filter, SCMP_ACT_KILL_PROCESS, fatal[i], NULL);
     return rc;
