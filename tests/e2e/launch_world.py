@@ -41,7 +41,7 @@ NEWER = {
                                      "enableConfidentialCompute": {"type": "boolean"}},
     "Duration": {"seconds": S, "nanos": {"type": "integer"}},
 }
-for _name, _fields in NEWER.items():
+for _name, _fields in NEWER.items() if SCHEMAS else ():
     _schema = SCHEMAS.setdefault(_name, {"type": "object", "properties": {}})
     _schema["properties"] = {**_fields, **_schema["properties"]}
 
