@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 
 #include "lib/keyname.h"
 
@@ -66,7 +67,7 @@ static void not_names(void **state)
         {"PKCS11:token=x", "./"},  {"c:key", "handle:"},
         {"file://host/k", "host"}, {"file:/a%2", "%"},
         {"file:/a%00b", "%"},      {"", "characters"},
-        {"file:/a%zz", "%"},
+        {"file:/a%zz", "%"},       {"PKCS11:object=x?pin-value=4711", "./PKCS11:object=x"},
     };
     struct vmcp_error err;
     struct vmcp_key *none = NULL;
@@ -74,6 +75,7 @@ static void not_names(void **state)
         assert_code(rows[i].name, vmcp_key_open(rows[i].name, NULL, &none, &err), err,
                     VMCP_E_USAGE);
         assert_row(rows[i].name, strstr(err.text, rows[i].says));
+        assert_row(rows[i].name, !strstr(err.text, "4711"));
         assert_code(rows[i].name, vmcp_key_open_any(rows[i].name, NULL, &none, &err), err,
                     VMCP_E_USAGE);
     }
@@ -100,11 +102,31 @@ static void names_are_shown_without_pins(void **state)
         {"pkcs11:token=t?module-path=/x&pin-value=1234", "pkcs11:token=t"},
         {"pkcs11:token=t;pin-value=1234;object=o", "pkcs11:token=t"},
         {"pkcs11:token=t;PIN-VALUE=1234;object=o", "pkcs11:token=t"},
+        {"pkcs11:pin-value=1234;object=o", "pkcs11:"},
+        {"pkcs1:token=t?pin-value=1234", "pkcs1:token=t"},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         auto_free char *shown = vmcp_key_name_show(rows[i].name);
         assert_row(rows[i].name, shown && strcmp(shown, rows[i].want) == 0);
     }
+}
+
+/* What is not promised to be read is not: the rounds of a PKCS#12 file's KDF are its author's. */
+static void pkcs12(void **state)
+{
+    (void)state;
+    struct vmcp_error err;
+    struct vmcp_key *none = NULL;
+    EVP_PKEY *pkey = vmcp_key_pkey(unit_key("p-256"));
+    PKCS12 *p12 = PKCS12_create("", NULL, pkey, NULL, NULL, 0, 0, 1, 1, 0);
+    unsigned char *der = NULL;
+    int len = i2d_PKCS12(p12, &der);
+    assert_true(len > 0);
+    assert_code("", vmcp_key_parse_private((char *)der, (size_t)len, &none, &err), err, VMCP_E_KEY);
+    assert_code("", vmcp_key_parse_public((char *)der, (size_t)len, &none, &err), err, VMCP_E_KEY);
+    assert_non_null(strstr(err.text, "SubjectPublicKeyInfo"));
+    OPENSSL_free(der);
+    PKCS12_free(p12);
 }
 
 static void encrypted(void **state)
@@ -257,6 +279,7 @@ int main(void)
         cmocka_unit_test(spellings),
         cmocka_unit_test(not_names),
         cmocka_unit_test(names_are_shown_without_pins),
+        cmocka_unit_test(pkcs12),
         cmocka_unit_test(encrypted),
         cmocka_unit_test(how_it_is_encrypted),
         cmocka_unit_test(modes),

@@ -29,7 +29,7 @@ static bool has_scheme(const char *name, const char *scheme)
     return scheme_length(name) == len && strncmp(name, scheme, len) == 0;
 }
 
-/* A pin-value belongs into the query; old readers take it after a semicolon too. */
+/* A pin-value belongs into the query; readers take it among the attributes of the path too. */
 char *vmcp_key_name_show(const char *name)
 {
     size_t len = strlen(name);
@@ -38,8 +38,8 @@ char *vmcp_key_name_show(const char *name)
     if (scheme_length(name) && !has_scheme(name, "file")) {
         len = strcspn(name, "?");
         for (size_t i = 0; i < len; i++)
-            if (name[i] == ';' && strncasecmp(name + i + 1, "pin", 3) == 0)
-                len = i;
+            if (strchr(":;&", name[i]) && strncasecmp(name + i + 1, "pin", 3) == 0)
+                len = name[i] == ':' ? i + 1 : i;
     }
     return strndup(name, len);
 }
@@ -124,8 +124,9 @@ static int open_file(const char *path, enum vmcp_key_half half, struct vmcp_ask 
     return rc < 0 ? rc : vmcp_key_parse(b.data ? b.data : "", b.len, half, ask, ret, err);
 }
 
-static int open_uri(const char *name, enum vmcp_key_half half, struct vmcp_ask *ask,
-                    struct vmcp_key **ret, struct vmcp_error *err)
+/* `shown`: the name as it may stand in a message. */
+static int open_uri(const char *name, const char *shown, enum vmcp_key_half half,
+                    struct vmcp_ask *ask, struct vmcp_key **ret, struct vmcp_error *err)
 {
     auto_free char *path = NULL;
     if (has_scheme(name, "pkcs11"))
@@ -136,7 +137,7 @@ static int open_uri(const char *name, enum vmcp_key_half half, struct vmcp_ask *
         return vmcp_fail(err, VMCP_E_USAGE,
                          "no key is named by a URI of this kind; there are file:, pkcs11:, handle: "
                          "and object:. A path with a colon in it is written ./%s",
-                         name);
+                         shown);
     int rc = file_path(name, &path, err);
     return rc < 0 ? rc : open_file(path, half, ask, ret, err);
 }
@@ -164,7 +165,7 @@ static int open_name(const char *name, enum vmcp_key_half half, struct vmcp_pass
     int rc = ask_what(has_scheme(name, "pkcs11") ? "PIN" : "passphrase", shown, &what, err);
     struct vmcp_ask ask = {.pass = pass, .what = what};
     if (rc == 0)
-        rc = scheme_length(name) ? open_uri(name, half, &ask, ret, err)
+        rc = scheme_length(name) ? open_uri(name, shown, half, &ask, ret, err)
                                  : open_file(name, half, &ask, ret, err);
     return rc < 0 ? vmcp_error_locate(err, shown) : 0;
 }

@@ -2,6 +2,7 @@
 /* Keys as text: what is read from files. */
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/pkcs12.h>
 #include <string.h>
 
 #include "key.h"
@@ -64,10 +65,23 @@ static bool read_pkcs1(const char *data, size_t len, EVP_PKEY **ret)
     return ctx && OSSL_DECODER_from_data(ctx, &at, &len) == 1;
 }
 
+VMCP_DEFINE_AUTO(p12_auto, PKCS12 *, PKCS12_free)
+#define auto_p12 VMCP_AUTO(p12_auto)
+
+/* OSSL_STORE would try the empty passphrase on it, with as many rounds as the file says: 2^31 of
+ * them hold whoever reads a hostile trust file for minutes. */
+static bool is_pkcs12(const char *data, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)data;
+    auto_p12 PKCS12 *p12 = d2i_PKCS12(NULL, &at, (long)len);
+    ERR_clear_error();
+    return p12;
+}
+
 static bool read_key(const char *data, size_t len, struct vmcp_ask *ask, EVP_PKEY **ret,
                      bool *ret_private)
 {
-    if (!skip_ec_parameters(&data, &len))
+    if (!skip_ec_parameters(&data, &len) || is_pkcs12(data, len))
         return false;
     bool found = vmcp_store_read(NULL, NULL, NULL, data, len, ask, ret, ret_private) ||
                  (!ask->asked && read_pkcs1(data, len, ret));
