@@ -198,6 +198,37 @@ def test_another_rotation_at_work(vmcp, ring):
     vmcp("rotate", ring, "--now")
 
 
+def test_a_lock_that_is_held_is_not_waited_for_without_end(bin, vmcp, ring, scratch):
+    """Whoever can open the folder can lock it."""
+    configs = write_json(scratch / "configs" / "web.json", MACHINE).parent
+    fd = os.open(ring, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    serve = [bin.vmcpd, "--domain", DOMAIN, "--configs", configs, "--keys", ring, "--check"]
+    done = run(*serve, timeout=25)
+    assert done.code == 3 and "[state-busy]" in done.err and "0700" in done.err, done
+    threading.Timer(1, os.close, [fd]).start()
+    assert run(*serve, timeout=25).code == 0
+
+
+def test_pipes_are_not_waited_for(bin, vmcp, ring, scratch):
+    configs = write_json(scratch / "configs" / "web.json", MACHINE).parent
+    os.mkfifo(ring / "active" / "pipe.key", 0o600)
+    done = run(bin.vmcpd, "--domain", DOMAIN, "--configs", configs, "--keys", ring, "--check",
+               timeout=10)
+    assert done.code == 3 and "pipe.key: is not a regular file" in done.err, done
+    (ring / "active" / "pipe.key").unlink()
+    os.mkfifo(ring / ".rotation")
+    assert "not a regular file" in vmcp("rotate", ring, "--now", code=3, timeout=10).err
+
+
+def test_names_do_not_reach_the_terminal_as_they_are(vmcp, ring):
+    """The server's user names the files; root reads what is printed."""
+    for path in (ring / "active").glob("*.key"):
+        path.rename(ring / "active" / f"\x1b]0;{path.name}\x07")
+    out = vmcp("rotate", ring, "--now").out
+    assert "retired/?]0;" in out and not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", out)
+
+
 # -- interrupted -----------------------------------------------------------------------------------
 
 CALLS = ("rename", "renameat2", "unlink", "unlinkat", "fsync", "fchmod", "mkdirat", "chown",

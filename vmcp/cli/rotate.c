@@ -59,8 +59,12 @@ static void print_steps(const struct vmcp_rotation *r)
                                                            "removed"};
     for (size_t i = 0; i < r->count; i++) {
         const struct vmcp_rotation_step *s = &r->steps[i];
-        printf("%s %s %s\n", words[s->kind], s->thumbprint[0] ? s->thumbprint : "-",
-               s->to[0] ? s->to : s->from);
+        char shown[sizeof(s->to)], thumbprint[sizeof(s->thumbprint)];
+        snprintf(shown, sizeof(shown), "%s", s->to[0] ? s->to : s->from);
+        snprintf(thumbprint, sizeof(thumbprint), "%s", s->thumbprint[0] ? s->thumbprint : "-");
+        vmcp_text_clean(shown); /* the folder's owner, not who reads this, chose the names */
+        vmcp_text_clean(thumbprint);
+        printf("%s %s %s\n", words[s->kind], thumbprint, shown);
     }
 }
 
@@ -71,7 +75,7 @@ static json_t *describe(const struct vmcp_rotation *r, const struct args *a)
         const struct vmcp_rotation_step *s = &r->steps[i];
         json_t *step = json_pack("{s:s}", "do", vmcp_rotation_kind_name(s->kind));
         if (s->thumbprint[0])
-            json_object_set_new(step, "thumbprint", json_string(s->thumbprint));
+            json_object_set_new(step, "thumbprint", cmd_json_string(s->thumbprint));
         if (s->kind != VMCP_ROTATION_MAKE)
             json_object_set_new(step, "from", cmd_json_string(s->from));
         if (s->to[0])

@@ -94,14 +94,16 @@ int vmcp_journal_read(const char *dir, struct vmcp_rotation *ret, bool *ret_foun
                       struct vmcp_error *err)
 {
     auto_free char *path = NULL;
+    auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     auto_buf struct vmcp_buf b = VMCP_BUF(JOURNAL_MAX);
     int rc = vmcp_file_path(dir, VMCP_KEYRING_JOURNAL, &path, err);
     if (rc < 0)
         return rc;
-    *ret_found = access(path, F_OK) == 0 || errno != ENOENT;
+    *ret_found =
+        faccessat(fd, VMCP_KEYRING_JOURNAL, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
     if (!*ret_found)
         return 0;
-    rc = vmcp_file_read(path, VMCP_FILE_PUBLIC, &b, err);
+    rc = vmcp_file_read_at(fd, VMCP_KEYRING_JOURNAL, &b, err);
     return rc < 0 ? rc : parse(path, &b, ret, err);
 }
 

@@ -10,12 +10,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "auto.h"
 #include "file.h"
 #include "jwk.h"
 #include "keyname.h"
 #include "sign.h"
+
+enum { LOCK_PAUSE_MS = 20 };
 
 const char *vmcp_key_state_name(enum vmcp_key_state state)
 {
@@ -84,6 +87,8 @@ static int load_file(struct vmcp_keyring *ring, const char *path, enum vmcp_key_
     struct stat st;
     if (stat(path, &st) < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be opened: %s", strerror(errno));
+    if (!S_ISREG(st.st_mode)) /* a pipe would hold a server's reload for ever */
+        return vmcp_fail_at(err, VMCP_E_FILE, path, "is not a regular file");
     enum vmcp_key_half half = state == VMCP_KEY_RETIRED ? VMCP_KEY_ANY : VMCP_KEY_PRIVATE;
     int rc = vmcp_key_open_file(path, half, pass, &key, err);
     if (rc == 0)
@@ -132,17 +137,33 @@ int vmcp_keyring_load(struct vmcp_keyring *ring, const char *dir, struct vmcp_pa
     return rc;
 }
 
+/* flock() without its own wait, which would have no end: whoever can open a folder can lock it. */
+static int wait_for_lock(int fd, int operation, int seconds)
+{
+    const struct timespec pause = {.tv_nsec = 1000 * 1000 * LOCK_PAUSE_MS};
+    for (int left = seconds * 1000;; left -= LOCK_PAUSE_MS) {
+        if (flock(fd, operation | LOCK_NB) == 0)
+            return 0;
+        if ((errno != EWOULDBLOCK && errno != EINTR) || left <= 0)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+}
+
 int vmcp_keyring_lock(const char *dir, enum vmcp_lock how, int *ret_fd, struct vmcp_error *err)
 {
-    static const int operations[] = {LOCK_SH, LOCK_EX, LOCK_EX | LOCK_NB};
+    bool waits = how != VMCP_LOCK_TRY;
     auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc;
     if (fd < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot be opened as a folder: %s",
                             strerror(errno));
-    do
-        rc = flock(fd, operations[how]);
-    while (rc < 0 && errno == EINTR);
+    int rc = wait_for_lock(fd, how == VMCP_LOCK_SHARED ? LOCK_SH : LOCK_EX,
+                           waits ? VMCP_KEYRING_LOCK_WAIT : 0);
+    if (rc < 0 && errno == EWOULDBLOCK && waits)
+        return vmcp_fail_at(err, VMCP_E_STATE_BUSY, dir,
+                            "another program has held the lock of this folder for %d s; with mode "
+                            "0700 only its owner can",
+                            VMCP_KEYRING_LOCK_WAIT);
     if (rc < 0 && errno == EWOULDBLOCK)
         return vmcp_fail_at(err, VMCP_E_STATE_BUSY, dir, "another rotation is at work here");
     if (rc < 0)

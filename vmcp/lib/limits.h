@@ -34,6 +34,7 @@
 #define VMCP_KEYLIST_MAX       1000 /* domains of a version 1 key list */
 #define VMCP_KEYLIST_BYTES_MAX (4 * 1024 * 1024)
 #define VMCP_KEYRING_MAX       48     /* keys of one domain, in all states */
+#define VMCP_KEYRING_LOCK_WAIT 15     /* seconds, for another program that has a keys folder */
 #define VMCP_KEYFILE_NAME_MAX  127    /* a key file's name in a keys folder */
 #define VMCP_KEY_NAME_MAX      4096   /* a path or URI that names a key, characters */
 #define VMCP_PASSPHRASE_MAX    1000   /* what OpenSSL's own buffers hold */
