@@ -175,7 +175,7 @@ def test_nothing_gets_out_of_its_place(server, param):
 # -- in a browser ----------------------------------------------------------------------------------
 
 needs_browser = pytest.mark.skipif(not chromium.is_here(), reason=(
-    "Chromium is not here (Debian's packages chromium and chromium-driver; CHECK_BROWSER=1)"))
+    "Chromium is not here (Debian's packages chromium and chromium-driver; CHECK_LARGE=1)"))
 
 
 @pytest.fixture(scope="module")
