@@ -134,6 +134,9 @@ def test_started_by_an_ordinary_user(start):
     server = start(prefix=as_nobody())
     contains(server.states(), FULL)
     assert core_limit(server) == ("0", "0")
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    soft, hard = re.search(r"^Max open files +(\S+) +(\S+)", limits, re.M).groups()
+    assert soft == hard
     assert "warning" not in server.log and server.v2().status == 200
 
 
@@ -171,7 +174,7 @@ def test_off(start):
 def test_what_landlock_the_kernel_has_is_told(start):
     server = start(prefix=as_nobody())
     lsm = Path("/sys/kernel/security/lsm")
-    told = re.search(r"seccomp, (Landlock \d+ \(files.*\)|this kernel has no Landlock)$",
+    told = re.search(r"seccomp, (Landlock \d+ \(files.*\)|no Landlock here)$",
                      server.log, re.M)
     assert told, server.log
     if lsm.exists():
@@ -266,7 +269,7 @@ def test_files_are_read_as_the_user_from_the_start(bin, place):
     for more in ((), ("--check",)):
         done = run(*Server(bin, place, "--user", "nobody", *more).argv)
         assert done.code == 3 and "ready" not in done.out
-        assert f"{key}: cannot be opened: Permission denied; it is read as user nobody" in done.err
+        assert f"{key}: cannot be opened: Permission denied; it is opened as user nobody" in done.err
         assert "at reloads" in done.err
     assert run(*Server(bin, place, "--check").argv).code == 0  # root may
     os.chown(key, NOBODY.pw_uid, NOBODY.pw_gid)

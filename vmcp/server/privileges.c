@@ -119,6 +119,6 @@ void srv_privileges_explain(const char *user, struct vmcp_error *err)
     struct vmcp_error plain = *err;
     if (user && strstr(plain.text, strerror(EACCES)))
         vmcp_fail_at(err, plain.code, plain.where,
-                     "%s; it is read as user %s, now and at reloads: it must belong to them",
+                     "%s; it is opened as user %s, now and at reloads, and must belong to them",
                      plain.text, user);
 }

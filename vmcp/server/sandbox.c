@@ -79,7 +79,7 @@ static void allow_files(const struct srv_landlock *landlock, const struct srv_se
 
 static void say(const struct srv_landlock *landlock)
 {
-    char files[96] = "this kernel has no Landlock";
+    char files[96] = "no Landlock here";
     if (landlock->abi)
         snprintf(files, sizeof(files), "Landlock %d (files%s%s)", landlock->abi,
                  landlock->abi >= 4 ? ", TCP" : "", landlock->abi >= 6 ? ", signals" : "");
