@@ -27,7 +27,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 LIB := $(wildcard vmcp/lib/*.c)
 HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c)
 HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c exchange.c link.c connections.c \
-        acceptor.c activation.c tls.c waiting.c request.c header.c reply.c)
+        acceptor.c activation.c tls.c waiting.c request.c head.c header.c reply.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "forwarded.h"
+#include "head.h"
 #include "lib/auto.h"
 
 enum { TOO_LONG_MS = 1000 }; /* what a request that is too long has left */
@@ -52,12 +53,22 @@ static void reset(struct http_exchange *ex, struct http_server *server, struct h
     ex->req.memo = ex->memo;
     memcpy(&ex->req.peer, &link->connection.peer, sizeof(ex->req.peer));
     ex->body = (struct vmcp_buf)VMCP_BUF(server->options.body_max);
-    ex->seen = ex->has_hidden_part = ex->is_over_header_max = ex->dispatched = ex->answered = false;
+    ex->fault = NULL;
+    ex->seen = ex->is_over_header_max = ex->dispatched = ex->answered = false;
     ex->retry_after = 0;
     ex->handler = NULL;
     ex->waiter = (struct http_waiter){0};
     memset(ex->memo, 0, sizeof(ex->memo));
     ex->started_us = http_now_us();
+}
+
+/* libmicrohttpd would make a record of each parameter in the connection's memory, and leave a
+ * client for whose parameters that does not suffice without any answer. Nobody asks it for them. */
+static void hide_query(const char *uri)
+{
+    char *query = strchr((char *)(uintptr_t)uri, '?');
+    if (query)
+        query[1] = '\0';
 }
 
 /* Called with the request target as sent, before libmicrohttpd takes it apart. Where its memory
@@ -79,6 +90,7 @@ void *http_exchange_begin(void *cls, const char *uri, struct MHD_Connection *con
         http_link_give_exchange(server, ex);
         return NULL;
     }
+    hide_query(uri);
     link->exchange = ex;
     if (ex->target_len >= HTTP_HEADER_MAX) /* libmicrohttpd may have no room to say so */
         atomic_store(&link->connection.deadline, ex->started_us / 1000 + TOO_LONG_MS);
@@ -130,8 +142,8 @@ static bool is_refused(struct http_exchange *ex)
     char text[16];
     if (ex->is_over_header_max) {
         problem(ex, 431, VMCP_E_LIMIT, "request line and headers are over 8 KiB"); /* RFC 6585, 5 */
-    } else if (ex->has_hidden_part) {
-        problem(ex, 400, VMCP_E_REQUEST_MALFORMED, "a NUL byte in the request line");
+    } else if (ex->fault) {
+        problem(ex, 400, VMCP_E_REQUEST_MALFORMED, ex->fault);
     } else if (!ex->req.path && http_request_split(&ex->req, ex->target, &err) < 0) {
         problem(ex, 400, err.code, err.text);
     } else if (ex->retry_after) {
@@ -244,15 +256,6 @@ static enum MHD_Result answer(struct http_exchange *ex)
     return MHD_YES;
 }
 
-/* A raw NUL in the request line would hide the rest of the target from us: all of libmicrohttpd's
- * strings end at it. But it leaves the line where it lies, and so the version stands farther behind
- * the target than the target is long. */
-static bool has_hidden_part(const struct http_exchange *ex, const char *version)
-{
-    uintptr_t from = (uintptr_t)ex->uri, to = (uintptr_t)version;
-    return to > from + ex->target_len + 1 && to < from + HTTP_POOL_MAX;
-}
-
 /* Whom the limits count: the peer, or whom a trusted proxy speaks for. */
 static void find_client(struct http_exchange *ex)
 {
@@ -282,7 +285,7 @@ static enum MHD_Result take_headers(struct http_exchange *ex, const char *method
     if (!http_link_is_admitted(ex->server, ex->link, ex->req.connection))
         return MHD_NO;
     ex->req.method = method;
-    ex->has_hidden_part = has_hidden_part(ex, version);
+    ex->fault = http_head_fault(ex->req.connection, method, ex->uri, ex->target_len, version);
     const union MHD_ConnectionInfo *info =
         info_of(ex->req.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     ex->is_over_header_max = info && info->header_size > HTTP_HEADER_MAX;

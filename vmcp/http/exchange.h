@@ -27,8 +27,8 @@ struct http_exchange {
     size_t target_len;
     const char *uri; /* libmicrohttpd's own target: to compare with, not to read */
     struct vmcp_buf body;
-    bool seen; /* the handler was called before: headers only */
-    bool has_hidden_part;
+    const char *fault; /* of the head, or NULL */
+    bool seen;         /* the handler was called before: headers only */
     bool is_over_header_max;
     bool dispatched; /* `handler` is set, or the glue answered */
     bool answered;
