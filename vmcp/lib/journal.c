@@ -13,6 +13,12 @@
 
 enum { JOURNAL_MAX = 256 * 1024 };
 
+const char *vmcp_rotation_kind_name(enum vmcp_rotation_kind kind)
+{
+    static const char *const names[VMCP_ROTATION_KINDS] = {"promote", "retire", "make", "remove"};
+    return names[kind];
+}
+
 int vmcp_journal_write(const char *dir, const struct vmcp_rotation *rotation,
                        struct vmcp_error *err)
 {

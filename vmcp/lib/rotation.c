@@ -29,12 +29,6 @@ struct plan {
     int fd; /* of dir */
 };
 
-const char *vmcp_rotation_kind_name(enum vmcp_rotation_kind kind)
-{
-    static const char *const names[VMCP_ROTATION_KINDS] = {"promote", "retire", "make", "remove"};
-    return names[kind];
-}
-
 static bool exists(int dirfd, const char *folder, const char *name)
 {
     char path[VMCP_ROTATION_PATH_MAX + 8];

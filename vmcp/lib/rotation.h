@@ -24,8 +24,9 @@
 #include <stdint.h>
 
 #include "error.h"
-#include "keyring.h"
+#include "journal.h"
 #include "limits.h"
+#include "passphrase.h"
 
 struct vmcp_rotation_options {
     int64_t now;           /* seconds since 1970 */
@@ -36,32 +37,6 @@ struct vmcp_rotation_options {
      * one was. NULL: none. */
     struct vmcp_passphrase *pass;
 };
-
-enum vmcp_rotation_kind {
-    VMCP_ROTATION_PROMOTE, /* next to active */
-    VMCP_ROTATION_RETIRE,  /* active to retired */
-    VMCP_ROTATION_MAKE,    /* a new next key */
-    VMCP_ROTATION_REMOVE,  /* a retired key, for good */
-    VMCP_ROTATION_KINDS,
-};
-
-enum { VMCP_ROTATION_PATH_MAX = VMCP_KEYFILE_NAME_MAX + 16 };
-
-struct vmcp_rotation_step {
-    enum vmcp_rotation_kind kind;
-    char from[VMCP_ROTATION_PATH_MAX + 1];    /* below the keys folder: "next/NAME" */
-    char to[VMCP_ROTATION_PATH_MAX + 1];      /* "" for VMCP_ROTATION_REMOVE */
-    char thumbprint[VMCP_THUMBPRINT_LEN + 1]; /* "" for a key that a dry run would make */
-};
-
-struct vmcp_rotation {
-    struct vmcp_rotation_step steps[2 * VMCP_KEYRING_MAX]; /* in the order in which they are done */
-    size_t count;
-    bool resumed; /* these are the steps of an earlier run that was interrupted */
-};
-
-/* "promote", "retire", "make", "remove" */
-const char *vmcp_rotation_kind_name(enum vmcp_rotation_kind kind);
 
 /* Rotate. On success *ret has what was done. Errors: VMCP_E_TOO_EARLY where a next key was not
  * published long enough; VMCP_E_STATE_BUSY where another rotation runs; VMCP_E_STATE for a journal
