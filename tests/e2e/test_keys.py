@@ -559,7 +559,10 @@ def test_vmcpd_with_a_token(serve, token, scratch):
     """Many at once, through a reload, both versions; and it ends well."""
     path = private_file(scratch / "pin", PIN)
     server = serve("--key", token.uri("ec"), "--key", token.uri("rsa"), "--passphrase",
-                   f"file:{path}", env=token.extra)
+                   f"file:{path}", "--sandbox", "on", env=token.extra)
+    assert "warning: sandbox: off: a key is in a token or a TPM" in server.log
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    assert "\nSeccomp:\t0\n" in status  # the token's module could not work inside
 
     def both(i):
         if i == 20:
