@@ -6,7 +6,6 @@
 
 #include "clock.h"
 #include "cloud/instance.h"
-#include "cloud/waitapi.h"
 #include "plan/plan.h"
 #include "plan/session.h"
 #include "state/intent.h"
@@ -252,66 +251,6 @@ int launch_job_act(struct launch_run *run, struct launch_job *job, struct vmcp_e
     if (rc < 0)
         return rc;
     return job->instance ? resume(run, job, err) : insert_somewhere(run, job, err);
-}
-
-/* Project and network of the VM's first interface, as far as they are names that may stand in a
- * command line. */
-static void find_network(const struct launch_run *run, const struct launch_job *job,
-                         char project[static LAUNCH_PROJECT_MAX + 1],
-                         char network[static LAUNCH_LABEL_MAX + 1])
-{
-    const json_t *nics = json_object_get(job->instance, "networkInterfaces");
-    const char *url = json_string_value(json_object_get(json_array_get(nics, 0), "network"));
-    const char *path = url ? launch_resource_path(url) : NULL;
-    char host[LAUNCH_PROJECT_MAX + 1];
-    snprintf(project, LAUNCH_PROJECT_MAX + 1, "%s", run->compute.project);
-    snprintf(network, LAUNCH_LABEL_MAX + 1, "NETWORK");
-    if (path && launch_is_label(launch_last_part(path)))
-        snprintf(network, LAUNCH_LABEL_MAX + 1, "%s", launch_last_part(path));
-    /* A shared network is another project's. */
-    if (path && sscanf(path, "projects/%319[^/]/", host) == 1 && launch_is_project(host))
-        memcpy(project, host, sizeof(host));
-}
-
-/* What may be in the way, as a command to run: the launcher makes no firewall rule itself. The
- * range is that of the automatic subnetworks of the default network; others have their own. */
-static void tell_firewall(struct launch_run *run, const struct launch_job *job, long long port,
-                          bool external)
-{
-    char project[LAUNCH_PROJECT_MAX + 1], network[LAUNCH_LABEL_MAX + 1];
-    find_network(run, job, project, network);
-    bool known = strcmp(network, "default") == 0 && !external;
-    launch_say(run->report,
-               "if no firewall rule lets it through, this makes one: gcloud compute firewall-rules "
-               "create vmcp-api-%lld --project=%s --network=%s --direction=INGRESS "
-               "--allow=tcp:%lld --target-tags=vmcp-api-%lld --source-ranges=%s%s",
-               port, project, network, port, port, known ? "10.128.0.0/9" : "RANGE",
-               known ? "" : " (RANGE: the addresses that are to reach it)");
-}
-
-int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
-                        struct vmcp_error *err)
-{
-    long long port = launch_parameter_integer(job->subject->answer, "apiPort", 0);
-    bool external = run->settings->wait_api && *run->settings->wait_api;
-    if (!run->settings->wait_api)
-        return 0;
-    if (!port) {
-        launch_say(run->report, "the machine has no apiPort: nothing to wait for");
-        return 0;
-    }
-    if (strcmp(launch_instance_status(job->instance), "RUNNING") != 0)
-        return vmcp_fail_at(err, VMCP_E_OPERATION, job->plan.name,
-                            "the VM is %s: nothing will answer at port %lld",
-                            launch_instance_status(job->instance), port);
-    const char *ip = external ? launch_instance_external_ip(job->instance)
-                              : launch_instance_internal_ip(job->instance);
-    int rc = launch_wait_port(run->report, ip, (int)port, (int)run->settings->api_timeout, err);
-    if (rc == 0)
-        launch_say(run->report, "%s answers at %s port %lld", job->plan.name, ip, port);
-    if (rc == -VMCP_E_TIMEOUT)
-        tell_firewall(run, job, port, external);
-    return rc < 0 ? vmcp_error_locate(err, job->plan.name) : 0;
 }
 
 void launch_job_clear(struct launch_job *job)

@@ -21,6 +21,7 @@ struct launch_job {
     json_t *instance;        /* as last read; owned; NULL: there is none */
     json_t *drift;           /* what was told to differ from the plan; owned; NULL: nothing yet */
     char zone[LAUNCH_LABEL_MAX + 1];
+    char guest[256]; /* value of the guest attribute that was waited for; "" */
 };
 
 /* Plan job->number in the first zone and keep the plan. */
@@ -40,6 +41,11 @@ VMCP_MUST_CHECK int launch_job_act(struct launch_run *run, struct launch_job *jo
  * rule that may be missing is told. */
 VMCP_MUST_CHECK int launch_job_wait_api(struct launch_run *run, const struct launch_job *job,
                                         struct vmcp_error *err);
+
+/* Wait for the guest attribute of --wait-guest, for as long as --api-timeout says. VMCP_E_OPERATION
+ * for a VM that has stopped, VMCP_E_TIMEOUT. Whoever is on the VM wrote the value. */
+VMCP_MUST_CHECK int launch_job_wait_guest(struct launch_run *run, struct launch_job *job,
+                                          struct vmcp_error *err);
 
 void launch_job_clear(struct launch_job *job);
 #define auto_job VMCP_AUTO(launch_job_clear)

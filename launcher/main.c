@@ -8,30 +8,24 @@
 #include "lib/options.h"
 #include "verbs/launch.h"
 
-static int version_main(int argc, char **argv);
 static int help_main(int argc, char **argv);
 
-static const struct verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-} verbs[] = {
-    {"launch", launch_main, "make the VM that a signed machine describes (the default verb)"},
-    {"plan", launch_plan_main, "show what `launch` would do, and send no write"},
-    {"bootstrap", launch_bootstrap_main, "make VM-1, which runs `launch` at boot"},
-    {"state", launch_state_main, "show or reset what earlier runs remembered"},
-    {"version", version_main, "print the version"},
-    {"help", help_main, "list the verbs"},
+const struct launch_verb launch_verbs[] = {
+    {"launch", launch_main, &launch_launch_command},
+    {"plan", launch_plan_main, &launch_plan_command},
+    {"bootstrap", launch_bootstrap_main, &launch_vm1_command},
+    {"status", launch_status_main, &launch_status_command},
+    {"stop", launch_stop_main, &launch_stop_command},
+    {"delete", launch_delete_main, &launch_delete_command},
+    {"logs", launch_logs_main, &launch_logs_command},
+    {"state", launch_state_main, &launch_state_command},
+    {"least-privilege", launch_least_privilege_main, &launch_least_privilege_command},
+    {"completion", launch_completion_main, &launch_completion_command},
+    {"version", launch_version_main, &launch_version_command},
+    {"help", help_main, NULL},
+    {0},
 };
-enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
-
-static int version_main(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    puts("vmcp-launch " VMCP_VERSION);
-    return VMCP_EXIT_DONE;
-}
+enum { VERBS = sizeof(launch_verbs) / sizeof(*launch_verbs) - 1 };
 
 static int help_main(int argc, char **argv)
 {
@@ -39,9 +33,9 @@ static int help_main(int argc, char **argv)
     (void)argv;
     puts("vmcp-launch - from a signed machine to a running VM on Compute Engine\n\n"
          "usage: vmcp-launch [VERB] [options]\n");
-    for (size_t i = 0; i < VERBS; i++)
-        printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
-    puts("\n`vmcp-launch VERB --help` lists the options of a verb.");
+    for (const struct launch_verb *v = launch_verbs; v->name; v++)
+        printf("  %-16s %s\n", v->name, v->command ? v->command->summary : "list the verbs");
+    puts("\nWithout a verb it is `launch`. `vmcp-launch VERB --help` lists the options of a verb.");
     return VMCP_EXIT_DONE;
 }
 
@@ -51,13 +45,13 @@ int main(int argc, char **argv)
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         return help_main(argc, argv);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
-        return version_main(argc, argv);
+        return launch_version_main(1, argv);
     if (argc < 2 || argv[1][0] == '-')
         return launch_main(argc, argv);
-    for (size_t i = 0; i < VERBS; i++)
-        if (strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
-    const char *near = vmcp_suggest(argv[1], verbs, VERBS, sizeof(*verbs));
+    for (const struct launch_verb *v = launch_verbs; v->name; v++)
+        if (strcmp(argv[1], v->name) == 0)
+            return v->run(argc - 1, argv + 1);
+    const char *near = vmcp_suggest(argv[1], launch_verbs, VERBS, sizeof(*launch_verbs));
     fprintf(stderr,
             "vmcp-launch: usage: there is no verb `%.64s`%s%s; `vmcp-launch help` lists them\n",
             argv[1], near ? "; did you mean " : "", near ? near : "");

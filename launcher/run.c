@@ -7,6 +7,8 @@
 #include "clock.h"
 #include "credentials/adc.h"
 #include "lib/file.h"
+#include "state/intent.h"
+#include "state/settle.h"
 #include "trustsource.h"
 
 enum {
@@ -21,7 +23,7 @@ int launch_run_begin(struct launch_run *run, struct vmcp_error *err)
     return rc < 0 ? rc : launch_metadata_find(run->http, &run->metadata, err);
 }
 
-static int set_up_domain(struct launch_run *run, struct vmcp_error *err)
+static int name_domain(struct launch_run *run, struct vmcp_error *err)
 {
     const char *domain = run->settings->domain ? run->settings->domain : run->endpoint.host;
     int rc = vmcp_domain_check(domain, strlen(domain), err);
@@ -30,10 +32,40 @@ static int set_up_domain(struct launch_run *run, struct vmcp_error *err)
     return rc;
 }
 
-static int set_up_hostid(struct launch_run *run, struct vmcp_error *err)
+int launch_run_name(struct launch_run *run, struct vmcp_error *err)
+{
+    const struct launch_settings *s = run->settings;
+    int rc = s->format ? vmcp_format_parse(s->format, &run->format, err) : 0;
+    if (rc == 0 && s->endpoint)
+        rc = http_endpoint_parse(s->endpoint, s->machine, s->allow_http, &run->endpoint, err);
+    else if (rc == 0 && s->machine)
+        rc = vmcp_machine_name_check(s->machine, strlen(s->machine), err);
+    if (rc == 0 && !s->endpoint && !s->domain)
+        rc = vmcp_fail(err, VMCP_E_USAGE,
+                       "whose machine? give --endpoint, or --domain and --machine of one that was "
+                       "made from here");
+    if (rc == 0)
+        rc = name_domain(run, err);
+    if (rc < 0)
+        return rc;
+    snprintf(run->machine, sizeof(run->machine), "%s",
+             s->endpoint  ? run->endpoint.machine
+             : s->machine ? s->machine
+                          : "");
+    return launch_state_dir(s->state_dir, &run->dir, err);
+}
+
+int launch_run_trust(struct launch_run *run, struct vmcp_error *err)
 {
     char local_id[VMCP_SALT_LEN + 1];
-    int rc = launch_state_dir(run->settings->state_dir, &run->dir, err);
+    if (!run->settings->endpoint)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "no responder to ask: give --endpoint, set VMCP_ENDPOINT, or the metadata "
+                         "attribute vmcp-endpoint");
+    if (run->format == VMCP_FORMAT_V1 && !*run->machine)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "a version 1 answer does not say whose it is: --machine is needed");
+    int rc = launch_trust_find(run->settings, run->domain, &run->trust, &run->trust_source, err);
     if (rc == 0)
         rc = launch_local_id(run->dir, local_id, err);
     return rc < 0 ? rc : vmcp_hostid_make(local_id, run->domain, run->hostid, err);
@@ -41,24 +73,8 @@ static int set_up_hostid(struct launch_run *run, struct vmcp_error *err)
 
 int launch_run_set_up(struct launch_run *run, struct vmcp_error *err)
 {
-    struct launch_settings *s = run->settings;
-    if (!s->endpoint)
-        return vmcp_fail(err, VMCP_E_USAGE,
-                         "no responder to ask: give --endpoint, set VMCP_ENDPOINT, or the metadata "
-                         "attribute vmcp-endpoint");
-    int rc = s->format ? vmcp_format_parse(s->format, &run->format, err) : 0;
-    if (rc == 0)
-        rc = http_endpoint_parse(s->endpoint, s->machine, s->allow_http, &run->endpoint, err);
-    if (rc == 0)
-        rc = set_up_domain(run, err);
-    if (rc < 0)
-        return rc;
-    snprintf(run->machine, sizeof(run->machine), "%s", run->endpoint.machine);
-    if (run->format == VMCP_FORMAT_V1 && !*run->machine)
-        return vmcp_fail(err, VMCP_E_USAGE,
-                         "a version 1 answer does not say whose it is: --machine is needed");
-    rc = launch_trust_find(s, run->domain, &run->trust, &run->trust_source, err);
-    return rc < 0 ? rc : set_up_hostid(run, err);
+    int rc = run->settings->endpoint ? launch_run_name(run, err) : 0;
+    return rc < 0 ? rc : launch_run_trust(run, err);
 }
 
 int launch_run_state(struct launch_run *run, bool write, struct vmcp_error *err)
@@ -130,6 +146,37 @@ static void report_answer(struct launch_run *run)
         launch_report_set(r, "serial", json_integer(a->serial));
     launch_report_set(r, "alg", json_string(a->alg));
     launch_report_set(r, "thumbprint", json_string(a->thumbprint));
+}
+
+int launch_run_check_serial(const struct launch_run *run, struct vmcp_error *err)
+{
+    int64_t seen = launch_state_serial(&run->state), serial = run->answer.serial;
+    if (run->format == VMCP_FORMAT_V1 || serial >= seen)
+        return 0;
+    return vmcp_fail(err, VMCP_E_SERIAL, "the answer has serial %lld, and %lld was seen before",
+                     (long long)serial, (long long)seen);
+}
+
+static int report_intent(void *arg, struct launch_intent *intent, struct vmcp_error *err)
+{
+    struct launch_run *run = arg;
+    (void)err;
+    launch_warn(run->report,
+                "an earlier run may have inserted %s in %s, and its outcome is not known; the next "
+                "run that may write settles it first",
+                intent->name, intent->zone);
+    return 0;
+}
+
+int launch_run_settle(struct launch_run *run, bool write, struct vmcp_error *err)
+{
+    int rc = launch_run_state(run, write, err);
+    if (rc < 0)
+        return rc;
+    if (!write)
+        return launch_intent_each(&run->state, report_intent, run, err);
+    return launch_settle_all(&run->compute, &run->state, (int)run->settings->timeout, run->report,
+                             &run->settled, err);
 }
 
 int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
@@ -229,7 +276,7 @@ int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
     };
     int rc = launch_destinations_check(&run->destinations, err);
     if (rc == 0)
-        rc = launch_settings_place(s, &run->metadata, err);
+        rc = launch_settings_place(s, &run->metadata, run->place_optional, err);
     if (rc == 0)
         rc = launch_adc_find(s, &run->metadata, &adc, err);
     if (rc == 0)

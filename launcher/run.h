@@ -28,6 +28,7 @@
 struct launch_run {
     struct launch_settings *settings; /* borrowed; resolved by the caller */
     struct launch_report *report;     /* borrowed */
+    bool place_optional;              /* project and zones need not be known */
     struct launch_metadata metadata;
     struct http_client *http;
     struct http_endpoint endpoint;
@@ -53,13 +54,23 @@ struct launch_run {
 
 /* Make the HTTP client and find the metadata server. */
 VMCP_MUST_CHECK int launch_run_begin(struct launch_run *run, struct vmcp_error *err);
-/* Endpoint, domain, trust, state folder, host id. The settings are resolved. */
+/* Endpoint, domain, machine ("" where only the answer says it), state folder. The settings are
+ * resolved. Without an endpoint a domain is needed. */
+VMCP_MUST_CHECK int launch_run_name(struct launch_run *run, struct vmcp_error *err);
+/* The trusted keys and the host id: what asking needs. VMCP_E_USAGE without an endpoint. */
+VMCP_MUST_CHECK int launch_run_trust(struct launch_run *run, struct vmcp_error *err);
+/* Both. */
 VMCP_MUST_CHECK int launch_run_set_up(struct launch_run *run, struct vmcp_error *err);
 /* Open the state of run->machine; with `write` locked. */
 VMCP_MUST_CHECK int launch_run_state(struct launch_run *run, bool write, struct vmcp_error *err);
 /* Ask, for as long as --boot-timeout says, and verify. Fills answer and machine. Nothing of a bad
  * answer is kept. */
 VMCP_MUST_CHECK int launch_run_fetch(struct launch_run *run, struct vmcp_error *err);
+/* The same; then what earlier runs left open is settled, or told of where nothing is written. */
+VMCP_MUST_CHECK int launch_run_settle(struct launch_run *run, bool write, struct vmcp_error *err);
+/* VMCP_E_SERIAL for an answer older than one that was seen. It was asked for as floor already,
+ * unless the machine was not known then. */
+VMCP_MUST_CHECK int launch_run_check_serial(const struct launch_run *run, struct vmcp_error *err);
 /* Project, zones, credentials, API. No request beyond the metadata server's. */
 VMCP_MUST_CHECK int launch_run_cloud(struct launch_run *run, struct vmcp_error *err);
 

@@ -8,6 +8,7 @@
 
 #include "cloud/resource.h"
 #include "lib/json.h"
+#include "option_rows.h"
 
 #define AT(field) offsetof(struct launch_settings, field)
 
@@ -42,43 +43,8 @@ static const struct row {
 };
 
 const struct vmcp_option launch_settings_options[] = {
-    {"endpoint", "URL", VMCP_OPT_STRING, AT(endpoint), 0, 0, "the responder to ask"},
-    {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0, "the machine to ask for"},
-    {"trust", "FILE", VMCP_OPT_LIST, AT(trust), 0, 0, "keys to trust: PEM, JWK set, thumbprints"},
-    {"thumbprint", "T", VMCP_OPT_LIST, AT(thumbprints), 0, 0, "trust the key of this thumbprint"},
-    {"require-local-trust", NULL, VMCP_OPT_FLAG, AT(require_local_trust), 0, 0,
-     "take no keys from metadata"},
-    {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0, "whose keys count (the endpoint's host)"},
-    {"allow-http", NULL, VMCP_OPT_FLAG, AT(allow_http), 0, 0, "ask over plain http"},
-    {"cacert", "FILE", VMCP_OPT_STRING, AT(cacert), 0, 0, "PEM of the CAs of the responder"},
-    {"client-cert", "FILE", VMCP_OPT_STRING, AT(client_cert), 0, 0,
-     "PEM of our certificate, for the responder"},
-    {"client-key", "FILE", VMCP_OPT_STRING, AT(client_key), 0, 0, "PEM of its private key"},
-    {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "version of the answer (v2)"},
-    {"expect-name", "NAME", VMCP_OPT_STRING, AT(expect_name), 0, 0,
-     "version 1: what `name` must be (the machine)"},
-    {"min-serial", "N", VMCP_OPT_INT, AT(min_serial), 0, VMCP_SERIAL_MAX,
-     "refuse an older serial than this"},
-    {"max-skew", "SECONDS", VMCP_OPT_INT, AT(max_skew), 0, VMCP_SKEW_MAX,
-     "how far clocks may differ (300)"},
-    {"boot-timeout", "SECONDS", VMCP_OPT_INT, AT(boot_timeout), 0, 86400,
-     "how long to try for an answer (300)"},
-    {"project", "P", VMCP_OPT_STRING, AT(project), 0, 0, "project of the new VM (our own)"},
-    {"zone", "Z", VMCP_OPT_LIST, AT(zones), 0, 0, "zone of the new VM (our own)"},
-    {"credentials", "FILE", VMCP_OPT_STRING, AT(credentials), 0, 0,
-     "a key or other credential file (else gcloud's, the metadata server)"},
-    {"access-token-file", "FILE", VMCP_OPT_STRING, AT(access_token_file), 0, 0,
-     "a file with an access token, which somebody else renews"},
-    {"impersonate-service-account", "EMAIL", VMCP_OPT_STRING, AT(impersonate), 0, 0,
-     "act as this account; DELEGATE,…,EMAIL by way of others"},
-    {"self-signed-jwt", NULL, VMCP_OPT_FLAG, AT(self_signed), 0, 0,
-     "sign tokens with the key file, ask no token endpoint"},
-    {"api-endpoint", "URL", VMCP_OPT_STRING, AT(api_endpoint), 0, 0,
-     "Compute API, ending in compute/v1/"},
-    {"insecure-api", NULL, VMCP_OPT_FLAG, AT(insecure_api), 0, 0,
-     "send tokens over plain http to --api-endpoint"},
-    {"token-endpoint", "URL", VMCP_OPT_STRING, AT(token_endpoint), 0, 0,
-     "trade the key for tokens here"},
+    LAUNCH_ASK_ROWS(AT),
+    LAUNCH_CLOUD_ROWS(AT),
     {"image", "IMAGE", VMCP_OPT_STRING, AT(image), 0, 0,
      "boot image (projects/debian-cloud/global/images/family/debian-12)"},
     {"series", "S", VMCP_OPT_STRING, AT(series), 0, 0, "series of custom shapes (e2)"},
@@ -98,10 +64,13 @@ const struct vmcp_option launch_settings_options[] = {
     {"parallel", "N", VMCP_OPT_INT, AT(parallel), 1, 64, "how many of them are made at once (16)"},
     {"wait-api", "external", VMCP_OPT_MAYBE, AT(wait_api), 0, 0,
      "wait until the machine's apiPort answers"},
+    {"wait-guest", "KEY", VMCP_OPT_STRING, AT(wait_guest), 0, 0,
+     "wait until the VM has set this guest attribute, NAMESPACE/KEY"},
     {"accept-drift", NULL, VMCP_OPT_FLAG, AT(accept_drift), 0, 0,
      "start a stopped VM that differs from the plan"},
     {"timeout", "SECONDS", VMCP_OPT_INT, AT(timeout), 1, 86400, "for operations (600)"},
-    {"api-timeout", "SECONDS", VMCP_OPT_INT, AT(api_timeout), 0, 86400, "for --wait-api (300)"},
+    {"api-timeout", "SECONDS", VMCP_OPT_INT, AT(api_timeout), 0, 86400,
+     "for --wait-api and --wait-guest (300)"},
     {"state-dir", "DIR", VMCP_OPT_STRING, AT(state_dir), 0, 0, "where to keep state"},
     {"dry-run", NULL, VMCP_OPT_FLAG, AT(dry_run), 0, 0,
      "send no write; of the state only the local id is made"},
@@ -228,6 +197,9 @@ int launch_settings_resolve(struct launch_settings *settings,
         if (rc < 0)
             return rc;
     }
+    if (settings->wait_guest && !launch_is_guest_key(settings->wait_guest))
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--wait-guest: NAMESPACE/KEY is wanted, such as vmcp/ready");
     if (settings->wait_api && *settings->wait_api && strcmp(settings->wait_api, "external") != 0)
         return vmcp_fail(err, VMCP_E_USAGE,
                          "--wait-api waits at the internal address, --wait-api=external at the "
@@ -247,7 +219,7 @@ static int own_word(struct launch_settings *s, const struct launch_metadata *met
 }
 
 int launch_settings_place(struct launch_settings *settings, const struct launch_metadata *metadata,
-                          struct vmcp_error *err)
+                          bool optional, struct vmcp_error *err)
 {
     const char *zone = NULL;
     int rc = settings->project
@@ -259,17 +231,17 @@ int launch_settings_place(struct launch_settings *settings, const struct launch_
         return rc;
     if (zone)
         settings->zones.items[settings->zones.count++] = zone;
-    if (!settings->project)
+    if (!settings->project && !optional)
         return vmcp_fail(err, VMCP_E_USAGE,
                          "no project: give --project or set GOOGLE_CLOUD_PROJECT");
-    if (!settings->zones.count)
+    if (!settings->zones.count && !optional)
         return vmcp_fail(err, VMCP_E_USAGE, "no zone: give --zone or set CLOUDSDK_COMPUTE_ZONE");
     for (size_t i = 0; i < settings->zones.count; i++) {
         rc = launch_zone_check(settings->zones.items[i], err);
         if (rc < 0)
             return rc;
     }
-    return launch_project_check(settings->project, err);
+    return settings->project ? launch_project_check(settings->project, err) : 0;
 }
 
 bool launch_list_has(const struct vmcp_list *list, const char *value)

@@ -47,7 +47,8 @@ struct launch_settings {
     bool allow_external_ip;
     int64_t max_count;
     /* how */
-    const char *wait_api; /* NULL: not; "": the internal address; "external" */
+    const char *wait_guest; /* NULL: not */
+    const char *wait_api;   /* NULL: not; "": the internal address; "external" */
     bool accept_drift, dry_run, json;
     int64_t boot_timeout, timeout, api_timeout; /* seconds */
     const char *state_dir;
@@ -73,9 +74,9 @@ VMCP_MUST_CHECK int launch_settings_resolve(struct launch_settings *settings,
                                             struct vmcp_error *err);
 
 /* Project and zones, where nobody named them: those of the machine that we run on. VMCP_E_USAGE
- * where it has none. */
+ * where it has none, unless they are `optional`. */
 VMCP_MUST_CHECK int launch_settings_place(struct launch_settings *settings,
-                                          const struct launch_metadata *metadata,
+                                          const struct launch_metadata *metadata, bool optional,
                                           struct vmcp_error *err);
 
 bool launch_list_has(const struct vmcp_list *list, const char *value);

@@ -32,22 +32,40 @@ int launch_instance_get(const struct launch_compute *compute, const char *zone, 
     return 0;
 }
 
-int launch_instance_act(const struct launch_compute *compute, const char *zone, const char *id,
-                        const char *what, int timeout, struct vmcp_error *err)
+/* One write to an instance, and the operation that it starts. */
+static int change(const struct launch_compute *compute, const char *method, const char *zone,
+                  const char *id, const char *what, int timeout, bool *ret_gone,
+                  struct vmcp_error *err)
 {
     char path[LAUNCH_PATH_MAX], request[VMCP_JTI_LEN + 1];
     auto_reply struct launch_reply reply = {0};
     int rc = vmcp_uuid_make(request, err);
     if (rc < 0)
         return rc;
-    snprintf(path, sizeof(path), "projects/%s/zones/%s/instances/%s/%s?requestId=%s",
-             compute->project, zone, id, what, request);
-    rc = launch_compute_call(compute, "POST", path, NULL, 0, 0, &reply, err);
+    snprintf(path, sizeof(path), "projects/%s/zones/%s/instances/%s%s%s?requestId=%s",
+             compute->project, zone, id, *what ? "/" : "", what, request);
+    rc = launch_compute_call(compute, method, path, NULL, 0, 0, &reply, err);
+    *ret_gone = rc == 0 && reply.status == 404;
     if (rc == 0)
         rc = launch_reply_check(compute, &reply, err);
     if (rc < 0)
         return rc;
     return launch_operation_follow(compute, zone, reply.json, timeout, NULL, err);
+}
+
+int launch_instance_act(const struct launch_compute *compute, const char *zone, const char *id,
+                        const char *what, int timeout, struct vmcp_error *err)
+{
+    bool gone = false;
+    return change(compute, "POST", zone, id, what, timeout, &gone, err);
+}
+
+int launch_instance_delete(const struct launch_compute *compute, const char *zone, const char *id,
+                           int timeout, struct vmcp_error *err)
+{
+    bool gone = false;
+    int rc = change(compute, "DELETE", zone, id, "", timeout, &gone, err);
+    return gone ? 0 : rc;
 }
 
 const char *launch_instance_id(const json_t *instance)

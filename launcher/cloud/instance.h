@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* instance.h - instances: read, insert, start, resume. */
+/* instance.h - instances: read, start, resume, stop, delete. */
 #ifndef LAUNCH_INSTANCE_H
 #define LAUNCH_INSTANCE_H
 
@@ -13,7 +13,12 @@
 VMCP_MUST_CHECK int launch_instance_get(const struct launch_compute *compute, const char *zone,
                                         const char *name, json_t **ret, struct vmcp_error *err);
 
-/* POST `what` ("start", "resume") to an instance, addressed by id, and follow the operation. */
+/* DELETE an instance, by id, and follow the operation. One that is gone is a success. */
+VMCP_MUST_CHECK int launch_instance_delete(const struct launch_compute *compute, const char *zone,
+                                           const char *id, int timeout, struct vmcp_error *err);
+
+/* POST `what` ("start", "resume", "stop") to an instance, addressed by id, and follow the
+ * operation. */
 VMCP_MUST_CHECK int launch_instance_act(const struct launch_compute *compute, const char *zone,
                                         const char *id, const char *what, int timeout,
                                         struct vmcp_error *err);

@@ -54,6 +54,13 @@ bool launch_is_operation(const char *s)
     return len >= 1 && len <= 128 && all_of(s, len, LOWER DIGITS "-");
 }
 
+bool launch_is_guest_key(const char *s)
+{
+    static const char set[] = LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "-_.";
+    size_t space = strspn(s, set), key = s[space] == '/' ? strspn(s + space + 1, set) : 0;
+    return space >= 1 && space <= 128 && key >= 1 && key <= 128 && !s[space + 1 + key];
+}
+
 bool launch_is_account(const char *s)
 {
     size_t len = strlen(s);

@@ -26,6 +26,8 @@ bool launch_is_project(const char *s);
 bool launch_is_id(const char *s);
 /* What an operation may be called: [a-z0-9-], 1 to 128. */
 bool launch_is_operation(const char *s);
+/* A guest attribute, NAMESPACE/KEY, of the characters that need no escape in a URL. */
+bool launch_is_guest_key(const char *s);
 /* A service account's e-mail address (or `default`), as far as its characters go. */
 bool launch_is_account(const char *s);
 

@@ -56,7 +56,7 @@ int launch_wait_port(const struct launch_report *report, const char *ip, int por
     if (!make_address(ip, port, &address, &len))
         return vmcp_fail(err, VMCP_E_API, "the VM has no such address to wait at");
     int64_t start = launch_uptime();
-    launch_say(report, "waiting for %s port %d", ip, port);
+    launch_progress(report, "waiting for %s port %d", ip, port);
     for (int64_t told = 0;;) {
         int why = try_once(&address, len);
         if (why == 0)

@@ -188,6 +188,9 @@ static int draft_metadata(const struct launch_subject *s, struct launch_plan *pl
     launch_plan_from(plan, "metadata.startup-script", "signed machine: userData");
     launch_plan_from(plan, "metadata.user-data", "signed machine: userData");
     launch_plan_from(plan, "metadata.serial-port-logging-enable", "signed machine: flags");
+    if (rc == 0 && s->settings->wait_guest)
+        rc = set_metadata(plan, "enable-guest-attributes", "TRUE", err);
+    launch_plan_from(plan, "metadata.enable-guest-attributes", "--wait-guest");
     return rc < 0 ? rc : draft_user_data(s, plan, err);
 }
 

@@ -296,17 +296,10 @@ static int verify(struct bootstrap *b, struct vmcp_error *err)
     bool write = !b->vm1->settings.dry_run;
     int rc = launch_run_fetch(b->run, err);
     if (rc == 0)
-        rc = launch_run_state(b->run, write, err);
-    if (rc == 0 && b->run->answer.serial < launch_state_serial(&b->run->state))
-        rc = vmcp_fail(err, VMCP_E_SERIAL, "the answer has serial %lld, and %lld was seen before",
-                       (long long)b->run->answer.serial,
-                       (long long)launch_state_serial(&b->run->state));
-    if (rc == 0 && write)
-        rc = launch_settle_all(&b->run->compute, &b->run->state, (int)b->vm1->settings.timeout,
-                               b->run->report, &b->run->settled, err);
-    if (rc == 0 && write)
-        rc = launch_state_raise(&b->run->state, b->run->answer.serial, err);
-    return rc;
+        rc = launch_run_settle(b->run, write, err);
+    if (rc == 0)
+        rc = launch_run_check_serial(b->run, err);
+    return rc < 0 || !write ? rc : launch_state_raise(&b->run->state, b->run->answer.serial, err);
 }
 
 static int run_verb(struct launch_vm1 *vm1, struct launch_report *report, struct vmcp_error *err)

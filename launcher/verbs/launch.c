@@ -11,8 +11,6 @@
 #include "plan/plan.h"
 #include "plan/policy.h"
 #include "run.h"
-#include "state/intent.h"
-#include "state/settle.h"
 
 static const char details[] =
     "Asks the responder with a fresh salt, verifies the answer, plans an instance from it, "
@@ -31,7 +29,7 @@ static const char example[] =
     "  vmcp-launch --endpoint https://cfg.example.org --machine flask-app \\\n"
     "      --trust cfg.example.org.pub --project web-1234 --zone us-central1-a --wait-api\n";
 
-static const struct vmcp_command launch_command = {
+const struct vmcp_command launch_launch_command = {
     .name = "vmcp-launch launch",
     .operands = "",
     .summary = "make the VM that a signed machine describes",
@@ -40,7 +38,7 @@ static const struct vmcp_command launch_command = {
     .example = example,
 };
 
-static const struct vmcp_command plan_command = {
+const struct vmcp_command launch_plan_command = {
     .name = "vmcp-launch plan",
     .operands = "",
     .summary = "show what `launch` would send, and what would become of it",
@@ -65,6 +63,8 @@ static json_t *describe(const struct launch_run *run, const struct launch_job *j
     json_object_set_new(row, "id", json_string(launch_instance_id(job->instance)));
     json_object_set_new(row, "status", json_string(launch_instance_status(job->instance)));
     json_object_set_new(row, "internalIp", json_string(launch_instance_internal_ip(job->instance)));
+    if (job->guest[0])
+        json_object_set_new(row, "guest", json_string(job->guest));
     const char *external = launch_instance_external_ip(job->instance);
     if (*external)
         json_object_set_new(row, "externalIp", json_string(external));
@@ -116,7 +116,9 @@ static int do_job(struct launch_run *run, struct launch_job *job, struct vmcp_er
         launch_say(run->report, "%s is %s in %s at %s (%s)", job->plan.name,
                    launch_instance_status(job->instance), job->zone,
                    launch_instance_internal_ip(job->instance), job->outcome);
-    return rc < 0 ? rc : launch_job_wait_api(run, job, err);
+    if (rc == 0)
+        rc = launch_job_wait_api(run, job, err);
+    return rc < 0 ? rc : launch_job_wait_guest(run, job, err);
 }
 
 /* The VM with the longest name is planned before anything is sent for the first. */
@@ -175,40 +177,12 @@ static int launch_all(struct launch_run *run, struct vmcp_error *err)
     return do_jobs(run, &subject, count, err);
 }
 
-static int report_intent(void *arg, struct launch_intent *intent, struct vmcp_error *err)
-{
-    struct launch_run *run = arg;
-    (void)err;
-    launch_warn(run->report,
-                "an earlier run may have inserted %s in %s, and its outcome is not known; the next "
-                "`launch` settles it first",
-                intent->name, intent->zone);
-    return 0;
-}
-
-/* Lock, settle what an earlier run left open. Done as early as the machine is known. */
-static int open_state(struct launch_run *run, struct vmcp_error *err)
-{
-    bool write = !run->settings->dry_run;
-    int rc = launch_run_state(run, write, err);
-    if (rc < 0)
-        return rc;
-    if (!write)
-        return launch_intent_each(&run->state, report_intent, run, err);
-    return launch_settle_all(&run->compute, &run->state, (int)run->settings->timeout, run->report,
-                             &run->settled, err);
-}
-
-/* The floor was asked for before the lock where the machine was not known then. */
 static int keep_serial(struct launch_run *run, struct vmcp_error *err)
 {
-    int64_t seen = launch_state_serial(&run->state), serial = run->answer.serial;
-    if (run->format == VMCP_FORMAT_V1)
-        return 0;
-    if (serial < seen)
-        return vmcp_fail(err, VMCP_E_SERIAL, "the answer has serial %lld, and %lld was seen before",
-                         (long long)serial, (long long)seen);
-    return run->settings->dry_run ? 0 : launch_state_raise(&run->state, serial, err);
+    int rc = launch_run_check_serial(run, err);
+    if (rc < 0 || run->format == VMCP_FORMAT_V1 || run->settings->dry_run)
+        return rc;
+    return launch_state_raise(&run->state, run->answer.serial, err);
 }
 
 static int run_verb(struct launch_settings *settings, struct launch_report *report,
@@ -224,11 +198,11 @@ static int run_verb(struct launch_settings *settings, struct launch_report *repo
         rc = launch_run_cloud(&run, err);
     bool known = rc == 0 && *run.machine;
     if (known)
-        rc = open_state(&run, err);
+        rc = launch_run_settle(&run, !settings->dry_run, err);
     if (rc == 0)
         rc = launch_run_fetch(&run, err);
     if (rc == 0 && !known)
-        rc = open_state(&run, err);
+        rc = launch_run_settle(&run, !settings->dry_run, err);
     if (rc == 0)
         rc = keep_serial(&run, err);
     return rc < 0 ? rc : launch_all(&run, err);
@@ -271,10 +245,10 @@ int launch_help(const struct vmcp_command *command)
 
 int launch_main(int argc, char **argv)
 {
-    return verb(&launch_command, "launch", false, argc, argv);
+    return verb(&launch_launch_command, "launch", false, argc, argv);
 }
 
 int launch_plan_main(int argc, char **argv)
 {
-    return verb(&plan_command, "plan", true, argc, argv);
+    return verb(&launch_plan_command, "plan", true, argc, argv);
 }

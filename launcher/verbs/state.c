@@ -28,7 +28,7 @@ static const struct vmcp_option options[] = {
     {0},
 };
 
-static const struct vmcp_command command = {
+const struct vmcp_command launch_state_command = {
     .name = "vmcp-launch state",
     .operands = "show [DOMAIN [MACHINE]] | reset DOMAIN MACHINE",
     .summary = "show or reset what earlier runs remembered",
@@ -136,9 +136,9 @@ int launch_state_main(int argc, char **argv)
     struct vmcp_list operands = {0};
     struct vmcp_error err = {0};
     bool help = false;
-    int rc = vmcp_options_parse(&command, argc, argv, &a, &operands, &help, &err);
+    int rc = vmcp_options_parse(&launch_state_command, argc, argv, &a, &operands, &help, &err);
     if (rc == 0 && help)
-        return launch_help(&command);
+        return launch_help(&launch_state_command);
     if (rc == 0)
         rc = run_verb(&a, &operands, &report, &err);
     return launch_report_end(&report, rc, &err);

@@ -226,6 +226,8 @@ class Compute:
         self.tokens = {"ya29.metadata", "ya29.key"}
         self.lock = threading.Lock()
         self.wrong_bodies = []
+        self.serial = ""       # what every VM wrote to its serial port
+        self.guest = {}        # guest attributes of every VM
         self.server = Server(self.answer)
         self.url = self.server.origin + "/compute/v1/"
 
@@ -277,10 +279,22 @@ class Compute:
         operation = re.fullmatch(r"operations/([^/]+)(/wait)?", path)
         if operation and operation.group(1) in self.operations:
             return self.wait(self.operations[operation.group(1)], operation.group(2))
-        instance = re.fullmatch(r"instances/([^/]+)(?:/(start|resume))?", path)
+        instance = re.fullmatch(r"instances/([^/]+)(?:/(\w+))?", path)
         found = instance and self.find(zone, instance.group(1))
+        if found and instance.group(2) == "serialPort":
+            text = self.serial[int(request.query["start"]):]
+            return 200, "application/json", {"contents": text, "start": request.query["start"],
+                                             "next": str(len(self.serial))}
+        if found and instance.group(2) == "getGuestAttributes":
+            value = self.guest.get(request.query["queryPath"])
+            return (200, "application/json", {"queryValue": {"items": [{"value": value}]}}) if value \
+                else api_error(404, "notFound", "no such attribute")
+        if found and request.command == "DELETE":
+            del self.instances[zone, found["name"]]
+            return 200, "application/json", self.operation("delete", zone,
+                                                           request.query.get("requestId"))
         if found and instance.group(2):
-            found["status"] = "RUNNING"
+            found["status"] = "TERMINATED" if instance.group(2) == "stop" else "RUNNING"
             return 200, "application/json", self.operation(instance.group(2), zone,
                                                            request.query.get("requestId"))
         if found:

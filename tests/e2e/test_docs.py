@@ -36,7 +36,7 @@ def commands():
     """Every command with a --help of its own."""
     for program in ("vmcp", "vmcp-launch"):
         for verb in verbs(program):
-            if (program, verb) != ("vmcp-launch", "version") and verb != "help":
+            if verb != "help":
                 yield (program, verb)
     yield ("vmcpd",)
     yield ("gce-emulator",)
@@ -125,7 +125,6 @@ def desk(tmp_path, keys, vmcp):
         shutil.copy(keys[alg].pub, tmp_path / f"{name}.pub")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copy(ROOT / "configs/batch-worker.json", tmp_path / "web.json")
-    (tmp_path / "keystore").mkdir()
     (tmp_path / "etc/bash_completion.d").mkdir(parents=True)
     (tmp_path / "answer.jose").write_text(vmcp(
         "sign", "--key", tmp_path / "cfg.key", "--domain", "cfg.example.org", "--hostid", "h1",
@@ -138,8 +137,9 @@ def test_each_example_runs(verb, desk, vmcpd, vmcp):
     """As it stands, in a bash on a terminal, but for the server's address and /etc. An example that
     asks for a passphrase gets one."""
     script = example(verb).replace("/etc/", "./etc/")
-    if verb == "fetch":
-        server = vmcpd(domain="127.0.0.1", key=("ed25519",))
+    if verb in ("fetch", "explain"):
+        server = vmcpd(domain="127.0.0.1" if verb == "fetch" else "cfg.example.org",
+                       key=("ed25519",))
         script = script.replace("https://cfg.example.org", f"http://127.0.0.1:{server.port}")
     if verb == "keystore":
         vmcp("keygen", "--alg", "rsa-2048", "--out", desk / "root.key")

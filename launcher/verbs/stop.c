@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs `stop` and `delete`. */
+#include <stddef.h>
+#include <string.h>
+
+#include "cloud/instance.h"
+#include "launch.h"
+#include "option_rows.h"
+#include "target.h"
+
+#define DRY_ROW                                                   \
+    {                                                             \
+        "dry-run", NULL, VMCP_OPT_FLAG, TARGET_AT(dry_run), 0, 0, \
+            "send no write; say what would be done"               \
+    }
+
+static const struct vmcp_option options[] = {TARGET_FORCE_ROW, DRY_ROW, TARGET_ROWS, {0}};
+
+static const char details[] =
+    "Acts on VMs that were made from here, or whose session, domain and machine fit a freshly\n"
+    "verified answer, and addresses them by their numeric ids: a VM that took the name later is "
+    "not\n"
+    "touched. Without a name it acts on all VMs of the machine; VM-1 is taken by its name only.\n";
+
+const struct vmcp_command launch_stop_command = {
+    .name = "vmcp-launch stop",
+    .operands = "[NAME|ID…]",
+    .summary = "stop a machine's VMs",
+    .options = options,
+    .max_operands = VMCP_LIST_MAX,
+    .details = details,
+    .example = "  vmcp-launch stop --endpoint https://cfg.example.org --machine web \\\n"
+               "      --trust cfg.example.org.pub --project web-1234 --zone us-central1-a\n",
+};
+
+const struct vmcp_command launch_delete_command = {
+    .name = "vmcp-launch delete",
+    .operands = "[NAME|ID…]",
+    .summary = "delete a machine's VMs, and forget them",
+    .options = options,
+    .max_operands = VMCP_LIST_MAX,
+    .details = details,
+    .example = "  vmcp-launch delete --domain cfg.example.org --machine web web-3 --dry-run\n"
+               "  vmcp-launch delete --force 4242424242 --project web-1234 --zone us-central1-a\n",
+};
+
+static bool is_stopped(const json_t *instance)
+{
+    const char *status = launch_instance_status(instance);
+    return strcmp(status, "TERMINATED") == 0 || strcmp(status, "STOPPED") == 0;
+}
+
+static int stop_one(struct launch_run *run, struct launch_target *t, const char **ret_outcome,
+                    struct vmcp_error *err)
+{
+    struct launch_compute there = run->compute;
+    there.project = t->project;
+    *ret_outcome = !t->instance ? "gone" : is_stopped(t->instance) ? "none" : "stop";
+    if (strcmp(*ret_outcome, "stop") != 0 || run->settings->dry_run)
+        return 0;
+    int rc = launch_instance_act(&there, t->zone, t->id, "stop", (int)run->settings->timeout, err);
+    if (rc < 0)
+        return rc;
+    json_t *instance = NULL;
+    rc = launch_instance_get(&there, t->zone, t->id, &instance, err);
+    json_decref(t->instance);
+    t->instance = instance;
+    *ret_outcome = "stopped";
+    return rc;
+}
+
+static int delete_one(struct launch_run *run, struct launch_target *t, const char **ret_outcome,
+                      struct vmcp_error *err)
+{
+    struct launch_compute there = run->compute;
+    there.project = t->project;
+    *ret_outcome = t->instance ? "delete" : "gone";
+    if (run->settings->dry_run)
+        return 0;
+    int rc = t->instance
+                 ? launch_instance_delete(&there, t->zone, t->id, (int)run->settings->timeout, err)
+                 : 0;
+    if (rc == 0 && run->state.document)
+        rc = launch_state_drop_vm(&run->state, t->id, there.base, err);
+    if (rc < 0 || !t->instance)
+        return rc;
+    *ret_outcome = "deleted";
+    json_decref(t->instance);
+    t->instance = NULL;
+    return 0;
+}
+
+typedef int (*one)(struct launch_run *run, struct launch_target *t, const char **ret_outcome,
+                   struct vmcp_error *err);
+
+/* All of them; the first error is the result. */
+static int each(struct launch_run *run, struct launch_targets *targets, one act,
+                struct vmcp_error *err)
+{
+    int first = 0;
+    for (size_t i = 0; i < targets->count; i++) {
+        struct launch_target *t = &targets->items[i];
+        const char *outcome = "";
+        struct vmcp_error why = {0};
+        int rc = act(run, t, &outcome, &why);
+        json_t *row = launch_target_row(t);
+        json_object_set_new(row, run->settings->dry_run ? "would" : "outcome",
+                            json_string(outcome));
+        if (rc < 0)
+            json_object_set_new(row, "code", json_string(vmcp_code_name(why.code)));
+        target_report(run, row);
+        if (rc == 0)
+            launch_say(run->report, "%s (%s): %s%s", t->name, t->id,
+                       run->settings->dry_run ? "would be: " : "", outcome);
+        else
+            launch_warn(run->report, "%s (%s) failed: %s", t->name, t->id, why.text);
+        if (rc < 0 && first == 0) {
+            first = rc;
+            *err = why;
+        }
+    }
+    if (!targets->count)
+        launch_say(run->report, "there is no VM to act on");
+    return first;
+}
+
+static int stop_all(struct launch_run *run, const struct target_args *args,
+                    struct launch_targets *targets, struct vmcp_error *err)
+{
+    (void)args;
+    return each(run, targets, stop_one, err);
+}
+
+static int delete_all(struct launch_run *run, const struct target_args *args,
+                      struct launch_targets *targets, struct vmcp_error *err)
+{
+    (void)args;
+    return each(run, targets, delete_one, err);
+}
+
+int launch_stop_main(int argc, char **argv)
+{
+    return target_main(&launch_stop_command, "stop", true, stop_all, argc, argv);
+}
+
+int launch_delete_main(int argc, char **argv)
+{
+    return target_main(&launch_delete_command, "delete", true, delete_all, argc, argv);
+}
