@@ -371,6 +371,34 @@ def test_standard_input(vmcp, keys, sealed, scratch, web, alg):
     assert "only one" in done.err
 
 
+def test_standard_input_is_read_once(vmcp, keys, scratch):
+    """Twice was an empty file the second time, and the blame on it."""
+    key, pub = keys["ed25519"].path, keys["ed25519"].pub.read_bytes()
+    machine = write_json(scratch / "web.json", MACHINE)
+    sign = ("sign", *SIGN, machine)
+    for argv in (("thumbprint", "-", "-"), ("thumbprint", "-", "--passphrase", "fd:0"),
+                 ("pubkey", "-", "--passphrase", "file:-"),
+                 ("verify", "--trust", "-", "--salt", "s"),
+                 ("explain", "--trust", keys["ed25519"].pub, "--jwks", "-", "--salt", "s", "-"),
+                 ("fetch", "http://127.0.0.1:1/", "--trust", "-", "--trust", "-"),
+                 (*sign, "--key", "-", "--key", "-"), (*sign, "--key", "-", "--secret", "-"),
+                 (*sign[:-1], "-", "--machine", "web", "--key", "-"),
+                 ("keystore", "sign", "--root", "-", "--out", scratch, f"{DOMAIN}=-")):
+        assert "standard input is wanted 2 times" in vmcp(*argv, stdin=pub, code=2).err, argv
+    assert "two files" in vmcp("keygen", "--alg", "ed25519", "--out", "-", code=2, cwd=scratch).err
+    assert not (scratch / "-").exists()
+    vmcp(*sign, "--key", "-", stdin=key.read_bytes())
+
+
+def test_keystore_names_no_pin(bin, keys, scratch):
+    root = keys["rsa-2048"].path
+    for operand in ("a..b=pkcs11:object=x?pin-value=4711", "pkcs11:object=x?pin-value=4711",
+                    "pkcs11:object?pin-value=4711", f"{DOMAIN}=pkcs11:object=x?pin-value=4711",
+                    f"{DOMAIN}=PKCS11:object=x?pin-value=4711"):
+        done = run(bin.vmcp, "keystore", "sign", "--root", root, "--out", scratch, operand)
+        assert done.code in (2, 3) and "4711" not in done.err, done
+
+
 def test_keystore_reads_standard_input(vmcp, keys, scratch):
     root = scratch / "root.key"
     vmcp("keygen", "--alg", "rsa-2048", "--out", root)

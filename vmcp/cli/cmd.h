@@ -67,6 +67,16 @@ VMCP_MUST_CHECK int cmd_parse(const struct vmcp_command *command, int argc, char
     "object:… (a TPM 2). An encrypted key's passphrase, or a token's PIN, is asked for on the\n"  \
     "terminal unless --passphrase names its source.\n"
 
+/* Is it standard input that a name of a file, a key or a passphrase's source (NULL: none) leads to?
+ */
+bool cmd_is_stdin(const char *name);
+
+/* Of a list's names. */
+size_t cmd_count_stdin(const struct vmcp_list *names);
+
+/* Standard input is read once: VMCP_E_USAGE where `uses` is more than that. */
+VMCP_MUST_CHECK int cmd_stdin_once(size_t uses, struct vmcp_error *err);
+
 /* May standard output be coloured? Only on a terminal that can, and never where NO_COLOR is set and
  * not empty (https://no-color.org). */
 bool cmd_colour(void);

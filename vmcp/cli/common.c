@@ -38,6 +38,32 @@ void cmd_print_json(const json_t *value)
         puts(text);
 }
 
+bool cmd_is_stdin(const char *name)
+{
+    static const char *const names[] = {"-", "file:-", "fd:0"};
+    for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+size_t cmd_count_stdin(const struct vmcp_list *names)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < names->count; i++)
+        count += cmd_is_stdin(names->items[i]);
+    return count;
+}
+
+int cmd_stdin_once(size_t uses, struct vmcp_error *err)
+{
+    return uses <= 1 ? 0
+                     : vmcp_fail(err, VMCP_E_USAGE,
+                                 "standard input is wanted %zu times; only one of what is given "
+                                 "can come from there",
+                                 uses);
+}
+
 bool cmd_colour(void)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -75,7 +101,8 @@ int cmd_trust(const char *domain, const struct vmcp_list *files,
     return 0;
 }
 
-static void print_notes(const struct vmcp_answer *a)
+/* One note of the parts in `bits`, if there are any. */
+static void print_unchecked(unsigned bits, const char *why)
 {
     static const struct {
         unsigned bit;
@@ -83,20 +110,26 @@ static void print_notes(const struct vmcp_answer *a)
     } parts[] = {{VMCP_UNCHECKED_DOMAIN, "domain"},  {VMCP_UNCHECKED_MACHINE, "machine"},
                  {VMCP_UNCHECKED_HOSTID, "host id"}, {VMCP_UNCHECKED_TIME, "time"},
                  {VMCP_UNCHECKED_SERIAL, "serial"},  {VMCP_UNCHECKED_NAME, "name"}};
-    for (size_t i = 0; i < a->notes.count; i++)
-        fprintf(stderr, "warning: %s: %s\n", a->notes.items[i].pointer, a->notes.items[i].text);
-    if (!a->unchecked)
+    const char *comma = "";
+    if (!bits)
         return;
     fputs("note: not checked:", stderr);
-    const char *comma = "";
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        if (a->unchecked & parts[i].bit) {
+        if (bits & parts[i].bit) {
             fprintf(stderr, "%s %s", comma, parts[i].what);
             comma = ",";
         }
-    fputs(a->format == VMCP_FORMAT_V1 ? " (version 1 does not carry them)\n"
-                                      : " (no expectation was given)\n",
-          stderr);
+    fprintf(stderr, " (%s)\n", why);
+}
+
+static void print_notes(const struct vmcp_answer *a)
+{
+    /* Version 1 has a name, and nothing else that could be held against an expectation. */
+    unsigned lacking = a->format == VMCP_FORMAT_V1 ? ~(unsigned)VMCP_UNCHECKED_NAME : 0;
+    for (size_t i = 0; i < a->notes.count; i++)
+        fprintf(stderr, "warning: %s: %s\n", a->notes.items[i].pointer, a->notes.items[i].text);
+    print_unchecked(a->unchecked & lacking, "version 1 does not carry them");
+    print_unchecked(a->unchecked & ~lacking, "no expectation was given");
 }
 
 static json_t *describe(const struct vmcp_answer *a)

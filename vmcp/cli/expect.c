@@ -75,6 +75,10 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
                                  .on_check = on_check,
                                  .on_check_arg = arg};
     int rc = check_names(a, err);
+    path = path ? path : "-";
+    if (rc == 0)
+        rc = cmd_stdin_once(cmd_count_stdin(&a->trust) + cmd_is_stdin(a->jwks) + cmd_is_stdin(path),
+                            err);
     if (rc == 0 && a->format)
         rc = vmcp_format_parse(a->format, &expect.format, err);
     if (rc == 0 && a->complete && expect.format == VMCP_FORMAT_V1 && !expect.name)
@@ -83,7 +87,7 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
         rc = cmd_trust(a->domain ? a->domain : "localhost", &a->trust, &a->thumbprints, a->jwks,
                        &trust, err);
     if (rc == 0)
-        rc = read_answer(path ? path : "-", &b, err);
+        rc = read_answer(path, &b, err);
     if (rc < 0)
         return rc;
     expect.trust = trust;

@@ -49,7 +49,8 @@ static const struct vmcp_command command = {
     .options = options,
     .min_operands = 1,
     .max_operands = 1,
-    .details = "Makes a salt, asks, verifies, and prints the verified machine as JSON.\n",
+    .details = "Makes a salt, asks, verifies, and prints the verified machine as JSON. Where the\n"
+               "URL's host is not the domain, as with a server on 127.0.0.1, say --domain.\n",
     .example = "  vmcp fetch https://cfg.example.org/vmcp/web --trust cfg.key.pub\n",
 };
 
@@ -77,6 +78,8 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
     enum vmcp_format format = VMCP_FORMAT_V2;
     int rc = a->format ? vmcp_format_parse(a->format, &format, err) : 0;
     if (rc == 0)
+        rc = cmd_stdin_once(cmd_count_stdin(&a->trust), err);
+    if (rc == 0)
         rc = http_endpoint_parse(url, a->machine, a->allow_http, &endpoint, err);
     const char *domain = a->domain ? a->domain : endpoint.host;
     if (rc == 0)
@@ -98,7 +101,13 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
                            .min_serial = a->min_serial,
                            .skew = (int)a->max_skew,
                            .ca_file = a->cacert};
-    return http_ask(client, &ask, ret, NULL, err);
+    rc = http_ask(client, &ask, ret, NULL, err);
+    if (rc == -VMCP_E_DOMAIN_MISMATCH && !a->domain)
+        return vmcp_fail_at(err, VMCP_E_DOMAIN_MISMATCH, "iss",
+                            "the answer is of another domain than %s, the URL's host; --domain D "
+                            "says which one is asked for",
+                            domain);
+    return rc;
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)

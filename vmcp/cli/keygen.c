@@ -123,6 +123,8 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         return vmcp_fail(err, VMCP_E_USAGE,
                          "--alg KIND and --out FILE are wanted, as in: vmcp "
                          "keygen --alg ed25519 --out cfg.key");
+    if (strcmp(a.out, "-") == 0)
+        return vmcp_fail(err, VMCP_E_USAGE, "--out -: a key pair is two files; name the first");
     if (asprintf(&public, "%s.pub", a.out) < 0) {
         public = NULL;
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "lib/auto.h"
@@ -10,6 +12,7 @@
 #include "lib/key.h"
 #include "lib/keylist.h"
 #include "lib/keyname.h"
+#include "lib/name.h"
 
 struct args {
     const char *root, *out, *passphrase;
@@ -36,10 +39,11 @@ static const struct vmcp_command command = {
     .max_operands = VMCP_LIST_MAX,
     .details = "`sign` writes " VMCP_KEYLIST_FILE " and " VMCP_KEYLIST_SIG_FILE
                " into --out DIR, one line for each\n"
-               "DOMAIN with its RSA public key PUB. The root key signs lists and nothing else: it\n"
-               "may not be one of the listed keys. `verify` checks DIR and prints its "
-               "domains.\n" CMD_KEY_NAMES,
+               "DOMAIN with its RSA public key PUB; what was there is replaced. The root key\n"
+               "signs lists and nothing else: it may not be one of the listed keys. `verify`\n"
+               "checks DIR and prints its domains.\n" CMD_KEY_NAMES,
     .example =
+        "  mkdir -p keystore\n"
         "  vmcp keystore sign --root root.key --out keystore cfg.example.org=cfg.rsa.key.pub\n"
         "  vmcp keystore verify --root root.key.pub keystore\n",
 };
@@ -52,7 +56,7 @@ static int path_in(const char *folder, const char *name, char **ret, struct vmcp
     return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
 }
 
-/* DOMAIN=PUB */
+/* DOMAIN=PUB. Messages name the domain: a PIN may be in PUB. */
 static int add_operand(struct vmcp_keylist *list, const char *operand, struct vmcp_passphrase *pass,
                        struct vmcp_error *err)
 {
@@ -60,11 +64,13 @@ static int add_operand(struct vmcp_keylist *list, const char *operand, struct vm
     auto_free char *domain = equals ? strndup(operand, (size_t)(equals - operand)) : NULL;
     auto_key struct vmcp_key *key = NULL;
     if (!domain)
-        return vmcp_fail_at(err, VMCP_E_USAGE, operand, "DOMAIN=PUB is wanted");
-    int rc = vmcp_key_open_any(equals + 1, pass, &key, err);
+        return vmcp_fail(err, VMCP_E_USAGE, "DOMAIN=PUB is wanted");
+    int rc = vmcp_domain_check(domain, strlen(domain), err);
+    if (rc == 0)
+        rc = vmcp_key_open_any(equals + 1, pass, &key, err);
     if (rc == 0)
         rc = vmcp_keylist_add(list, domain, key, err);
-    return rc < 0 ? vmcp_error_locate(err, operand) : 0;
+    return rc < 0 ? vmcp_error_locate(err, domain) : 0;
 }
 
 /* The signature first: a reader who sees the new list finds its signature there. Both are replaced,
@@ -93,6 +99,9 @@ static int sign(const struct args *a, const struct vmcp_list *operands, struct v
     size_t sig_len = 0;
     if (!a->out)
         return vmcp_fail(err, VMCP_E_USAGE, "--out DIR is wanted: where the list goes");
+    if (access(a->out, F_OK) < 0) /* before the root key's passphrase is asked for */
+        return vmcp_fail_at(err, VMCP_E_FILE, a->out, "%s; make it with: mkdir -p %s",
+                            strerror(errno), a->out);
     int rc = vmcp_passphrase_init(&pass, a->passphrase, true, err);
     if (rc == 0)
         rc = vmcp_key_open(a->root, &pass, &root, err);
@@ -135,6 +144,10 @@ static int verify(const struct args *a, const struct vmcp_list *operands, struct
         return rc;
     rc = vmcp_keylist_read(text.data ? text.data : "", text.len,
                            (const uint8_t *)(sig.data ? sig.data : ""), sig.len, root, list, err);
+    if (rc == -VMCP_E_SIGNATURE)
+        return vmcp_fail_at(err, VMCP_E_SIGNATURE, operands->items[1],
+                            "the signature does not fit: the list was changed, or another root key "
+                            "signed it");
     return rc < 0 ? vmcp_error_locate(err, operands->items[1]) : 0;
 }
 
@@ -163,6 +176,14 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     result->json = a.json;
     if (!a.root)
         return vmcp_fail(err, VMCP_E_USAGE, "--root KEY is wanted");
+    size_t uses = cmd_is_stdin(a.root) + cmd_is_stdin(a.passphrase);
+    for (size_t i = 1; i < operands.count; i++) {
+        const char *equals = strchr(operands.items[i], '=');
+        uses += equals && cmd_is_stdin(equals + 1);
+    }
+    rc = cmd_stdin_once(uses, err);
+    if (rc < 0)
+        return rc;
     if (strcmp(operands.items[0], "sign") == 0)
         rc = sign(&a, &operands, &list, err);
     else if (strcmp(operands.items[0], "verify") == 0)

@@ -80,7 +80,9 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         return rc;
     result->json = a.json;
     const char *format = a.format ? a.format : "pem";
-    rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    rc = cmd_stdin_once(cmd_count_stdin(&operands) + cmd_is_stdin(a.passphrase), err);
+    if (rc == 0)
+        rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
     if (rc == 0)
         rc = vmcp_key_open_any(operands.items[0], &pass, &key, err);
     if (rc < 0)

@@ -62,20 +62,10 @@ static const struct vmcp_command command = {
         "  vmcp sign --key cfg.key --domain cfg.example.org --salt abc --hostid h1 web.json\n",
 };
 
-/* Standard input is read once. */
-static int check_stdin(const struct args *a, const char *path, struct vmcp_error *err)
-{
-    int uses = strcmp(path, "-") == 0;
-    for (size_t i = 0; i < a->keys.count; i++)
-        uses += strcmp(a->keys.items[i], "-") == 0;
-    return uses <= 1 ? 0
-                     : vmcp_fail(err, VMCP_E_USAGE, "only one key or the machine can come from -");
-}
-
 static int read_question(const struct args *a, struct vmcp_question *q, struct vmcp_error *err)
 {
     if (!a->salt || !a->keys.count)
-        return vmcp_fail(err, VMCP_E_USAGE, "--key FILE and --salt S are wanted");
+        return vmcp_fail(err, VMCP_E_USAGE, "--key KEY and --salt S are wanted");
     int rc = a->format ? vmcp_format_parse(a->format, &q->format, err) : 0;
     if (rc == 0)
         rc = vmcp_salt_check(a->salt, strlen(a->salt), err);
@@ -167,7 +157,9 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
     char jti[VMCP_JTI_LEN + 1];
     int rc = read_question(a, &q, err);
     if (rc == 0)
-        rc = check_stdin(a, path, err);
+        rc = cmd_stdin_once(cmd_count_stdin(&a->keys) + cmd_is_stdin(path) +
+                                cmd_is_stdin(a->secret) + cmd_is_stdin(a->passphrase),
+                            err);
     if (rc == 0)
         rc = find_alg(a, q.format, &alg, err);
     if (rc == 0)
@@ -185,7 +177,12 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
                                        .secret = (const uint8_t *)secret.data,
                                        .secret_len = secret.len};
     struct vmcp_subject subject = {.config = &config};
-    return vmcp_respond(&responder, &subject, &q, key, alg, time(NULL), ret, jti, err);
+    rc = vmcp_respond(&responder, &subject, &q, key, alg, time(NULL), ret, jti, err);
+    if (rc == -VMCP_E_VERSION_2_ONLY) /* the server's words are for who asks over HTTP */
+        return vmcp_fail_at(err, VMCP_E_VERSION_2_ONLY, path,
+                            "version 1 can carry neither `gce` nor a `count` over 1; \"v1\": true "
+                            "in the file serves it without its `gce`");
+    return rc;
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)

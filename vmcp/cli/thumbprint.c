@@ -59,7 +59,9 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     if (rc != 0)
         return rc;
     result->json = a.json;
-    rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    rc = cmd_stdin_once(cmd_count_stdin(&operands) + cmd_is_stdin(a.passphrase), err);
+    if (rc == 0)
+        rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
     json_auto_t *keys = json_array();
     for (size_t i = 0; rc == 0 && i < operands.count; i++)
         rc = show(operands.items[i], &pass, a.json, keys, err);
