@@ -88,7 +88,10 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
         machine_file(server, "db").unlink()
     else:
         machine_file(server).unlink()
-    assert "old set stays" in reload(code=1).err
+    err = reload(code=1).err
+    assert "old set stays" in err
+    if hurt == "key":
+        assert f"stays: {key}: mode" in err
     assert server.v2("/vmcp/web").status == server.v2("/vmcp/db").status == 200
 
 

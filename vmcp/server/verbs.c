@@ -63,8 +63,12 @@ static int print_outcome(const json_t *answer, bool json)
     for (size_t i = 0; i < json_array_size(findings); i++)
         print_line(json_string_value(json_array_get(findings, i)));
     if (!good) {
-        fputs("vmcpd reload: error: the old set stays: ", stderr);
-        print_line(json_string_value(json_object_get(answer, "detail")));
+        const char *where = json_string_value(json_object_get(answer, "where"));
+        const char *detail = json_string_value(json_object_get(answer, "detail"));
+        auto_buf struct vmcp_buf line = VMCP_BUF(1024);
+        vmcp_buf_addf(&line, "vmcpd reload: error: the old set stays: %s%s%s", where ? where : "",
+                      where && *where ? ": " : "", detail ? detail : "");
+        print_line(line.data);
     }
     auto_free char *text = json ? json_dumps(answer, JSON_INDENT(2)) : NULL;
     if (text)
