@@ -18,9 +18,9 @@ enum {
 };
 
 struct http_holder {
-    struct http_address address;
-    unsigned count; /* connections that are not doomed */
-    unsigned refs;  /* all of them */
+    struct http_address address; /* or /64 */
+    unsigned count;              /* connections that are not doomed */
+    unsigned refs;               /* all of them */
     struct http_holder *next;
 };
 
@@ -156,7 +156,8 @@ static bool link_connection(struct http_connections *t, struct http_connection *
         lost->next = t->lost;
         t->lost = lost;
     }
-    c->holder = get_holder(t, &c->address);
+    struct http_address group = http_address_group(&c->address);
+    c->holder = get_holder(t, &group);
     if (!c->holder)
         return false;
     if (!has_room(t, c->holder, each_max)) {
