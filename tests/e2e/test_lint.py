@@ -5,6 +5,7 @@ import os
 import random
 import re
 import resource
+import subprocess
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_lint_good_files(vmcp, scratch):
         assert done.out == "" and "2 machine files: 0 errors, 0 warnings" in done.err
     assert vmcp("lint", scratch, "--json").json == {"code": "ok", "files": 2, "errors": 0,
                                                     "warnings": 0, "findings": []}
+
+
+def test_the_sum_comes_last(bin, scratch):
+    """In one log of both streams too."""
+    write_json(scratch / "a.json", {**MACHINE, "nobody": 1})
+    lines = subprocess.run([bin.vmcp, "lint", scratch], stdout=subprocess.PIPE, text=True,
+                           stderr=subprocess.STDOUT, check=True, timeout=20).stdout.splitlines()
+    assert "nobody" in lines[0] and lines[-1] == "1 machine file: 0 errors, 1 warning"
 
 
 def test_lint_samples(vmcp):

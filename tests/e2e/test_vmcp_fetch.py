@@ -136,6 +136,9 @@ def test_refused_by_vmcpd_s_answer(vmcpd, vmcp, keys):
                     code=exit_code).json["code"]
 
     assert code("--domain", DOMAIN) == "domain-mismatch"
+    elsewhere = vmcpd({"web": MACHINE}, domain=DOMAIN)
+    done = vmcp("fetch", elsewhere.url, "--trust", keys["ed25519"].pub, code=1)
+    assert "127.0.0.1, the URL's host; --domain D" in done.err and "[domain-mismatch]" in done.err
     assert code("--min-serial", "8") == "serial-rollback"
     assert code(trust=keys["p-256"].pub) == "key-untrusted"
     assert code("--machine", "db", exit_code=4) == "responder-error"

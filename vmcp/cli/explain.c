@@ -13,10 +13,17 @@ static const struct vmcp_command command = {
     .max_operands = 1,
     .details =
         "Takes what `vmcp verify` takes and prints one line for each check, in the order in\n"
-        "which they are made: what was looked at, what it was held against, what came out.\n"
-        "The first failure is marked, and nothing is checked behind it. Exit code as verify.\n",
+        "which they are made: what is looked at, what it is held against, and, where it fails,\n"
+        "why; nothing is checked behind the first failure. Exit code as verify.\n"
+        "\n"
+        "To see why a launcher refuses, ask as it does, with a salt and a host id of your own,\n"
+        "and hold the answer against the launcher's trust file, domain and machine.\n",
     .example = "  vmcp explain --trust cfg.key.pub --domain cfg.example.org --machine web \\\n"
-               "      --hostid h1 --salt abc answer.jose\n",
+               "      --hostid h1 --salt abc answer.jose\n"
+               "  curl -s -H 'Accept: application/jose' \\\n"
+               "      'https://cfg.example.org/vmcp/web?cvm_salt=abc&cvm_hostid=h1' |\n"
+               "      vmcp explain --trust cfg.key.pub --domain cfg.example.org --machine web \\\n"
+               "      --hostid h1 --salt abc\n",
 };
 
 /* The checks as they come. */
@@ -26,6 +33,39 @@ struct told {
     json_t *checks;
 };
 
+/* A check by the name that people have for it; `with` is then a value that was expected. */
+static const char *label(const char *what, bool *ret_value)
+{
+    static const char *const rows[][2] = {{"iss", "domain (iss)"},
+                                          {"sub", "machine (sub)"},
+                                          {"aud", "host id (aud)"},
+                                          {"nonce", "salt (nonce)"},
+                                          {"name", "name"}};
+    *ret_value = true;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (strcmp(what, rows[i][0]) == 0)
+            return rows[i][1];
+    *ret_value = false;
+    return what;
+}
+
+/* One check, for people; `open`: nothing was expected. */
+static void print_check(const struct told *t, const char *what, const char *with, bool open, int rc,
+                        const struct vmcp_error *err)
+{
+    bool value = false, skipped = rc == 0 && open;
+    const char *mark = rc < 0 ? "FAIL" : skipped ? "-" : "ok";
+    const char *on = !t->colour ? "" : rc < 0 ? "\033[31m" : skipped ? "\033[33m" : "\033[32m";
+    const char *name = label(what, &value);
+    printf("%s%-4s%s ", on, mark, t->colour ? "\033[0m" : "");
+    if (*with && (rc == 0 || !open))
+        printf("%-16s %s%s\n", name, rc < 0 && value ? "wanted: " : "", with);
+    else
+        puts(name);
+    if (rc < 0)
+        printf("     ^ %s: %s\n", vmcp_code_name(err->code), err->text);
+}
+
 static void tell(void *arg, const char *what, const char *with, int rc,
                  const struct vmcp_error *err)
 {
@@ -34,8 +74,8 @@ static void tell(void *arg, const char *what, const char *with, int rc,
     snprintf(clean, sizeof(clean), "%s", with);
     vmcp_text_clean(clean);
     with = clean;
-    bool skipped = rc == 0 && strncmp(with, "not checked", strlen("not checked")) == 0;
-    const char *verdict = rc < 0 ? vmcp_code_name(err->code) : skipped ? "not-checked" : "ok";
+    bool open = strncmp(with, "not checked", strlen("not checked")) == 0;
+    const char *verdict = rc < 0 ? vmcp_code_name(err->code) : open ? "not-checked" : "ok";
     t->count++;
     if (t->json) {
         json_array_append_new(t->checks,
@@ -43,11 +83,7 @@ static void tell(void *arg, const char *what, const char *with, int rc,
                                         verdict, "detail", rc < 0 ? err->text : ""));
         return;
     }
-    const char *mark = rc < 0 ? "FAIL" : skipped ? "-" : "ok";
-    const char *on = !t->colour ? "" : rc < 0 ? "\033[31m" : skipped ? "\033[33m" : "\033[32m";
-    printf("%s%-4s%s %-16s %s\n", on, mark, t->colour ? "\033[0m" : "", what, with);
-    if (rc < 0)
-        printf("     ^ %s: %s\n", verdict, err->text);
+    print_check(t, what, with, open, rc, err);
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)

@@ -37,7 +37,7 @@ static const struct vmcp_command command = {
     .details =
         "PATH is a machine file NAME.json, a folder of them, or - for one machine file on\n"
         "standard input. Each finding is one line, FILE:LINE:COLUMN: error: … or warning: …,\n"
-        "both counted from 1, columns in bytes; a finding about a whole file is at 1:1.\n"
+        "lines and columns counted from 1, columns in bytes; one about a whole file is at 1:1.\n"
         "\n"
         "Errors are what vmcpd would not load. Warnings are what Compute Engine will change\n"
         "(name, CPUs, memory, disk), cannot do (flags, diskURL) or the launcher would refuse,\n"
@@ -199,6 +199,7 @@ static void print_report(const struct lint *l)
                                  (json_int_t)l->warnings, "findings", l->findings);
     if (l->args->json)
         cmd_print_json(all);
+    fflush(stdout); /* in one log, the sum comes last */
     fprintf(stderr, "%zu machine file%s: %zu error%s, %zu warning%s\n", l->files,
             l->files == 1 ? "" : "s", l->errors, l->errors == 1 ? "" : "s", l->warnings,
             l->warnings == 1 ? "" : "s");

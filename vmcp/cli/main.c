@@ -25,11 +25,12 @@ static void print_help(FILE *out)
           out);
 }
 
-static int complain(const char *verb, const struct cmd_result *result, const struct vmcp_error *err)
+/* `verb` is NULL where there is none of that name. */
+static int complain(const char *verb, bool json, const struct vmcp_error *err)
 {
-    fprintf(stderr, "vmcp %s: error: %s%s%s [%s]\n", verb, err->where, err->where[0] ? ": " : "",
-            err->text, vmcp_code_name(err->code));
-    if (result->json) {
+    fprintf(stderr, "vmcp%s%s: error: %s%s%s [%s]\n", verb ? " " : "", verb ? verb : "", err->where,
+            err->where[0] ? ": " : "", err->text, vmcp_code_name(err->code));
+    if (json) {
         json_auto_t *body = json_pack("{s:s, s:s, s:s}", "code", vmcp_code_name(err->code), "where",
                                       err->where, "detail", err->text);
         cmd_print_json(body);
@@ -51,23 +52,23 @@ static int run(const struct cmd_verb *verb, int argc, char **argv)
     struct cmd_result result = {.json = asks_for_json(argc, argv)};
     struct vmcp_error err = {0};
     int rc = verb->run(argc, argv, &result, &err);
-    if (rc >= 0 && fflush(stdout) != 0)
+    if (rc >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
         rc = vmcp_fail(&err, VMCP_E_FILE, "standard output cannot be written");
-    return rc < 0 ? complain(verb->name, &result, &err) : result.exit;
+    return rc < 0 ? complain(verb->name, result.json, &err) : result.exit;
 }
 
-static int no_such_verb(const char *name)
+static int no_such_verb(const char *name, bool json)
 {
+    struct vmcp_error err = {0};
     const char *names[VERBS];
     for (size_t i = 0; i < VERBS; i++)
         names[i] = cmd_verbs[i]->name;
     const char *near = vmcp_suggest(name, names, VERBS, sizeof(*names));
-    char shown[64];
-    snprintf(shown, sizeof(shown), "%s", name);
-    vmcp_text_clean(shown);
-    fprintf(stderr, "vmcp: error: there is no verb %s%s%s; `vmcp --help` lists them\n", shown,
-            near ? "; did you mean " : "", near ? near : "");
-    return VMCP_EXIT_USAGE;
+    if (near)
+        vmcp_fail(&err, VMCP_E_USAGE, "there is no verb %.63s; did you mean %s?", name, near);
+    else
+        vmcp_fail(&err, VMCP_E_USAGE, "there is no verb %.63s; `vmcp --help` lists them", name);
+    return complain(NULL, json, &err);
 }
 
 int main(int argc, char **argv)
@@ -82,5 +83,5 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < VERBS; i++)
         if (strcmp(cmd_verbs[i]->name, name) == 0)
             return run(cmd_verbs[i], argc - 1, argv + 1);
-    return no_such_verb(name);
+    return no_such_verb(name, asks_for_json(argc, argv));
 }

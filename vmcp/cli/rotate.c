@@ -96,8 +96,9 @@ static void tell(const struct vmcp_rotation *r, const struct args *a)
                                    : "finished a rotation that was interrupted; nothing else was "
                                      "done\n");
     else if (!promoted)
-        fprintf(stderr, "next/ was empty: no key changed its state; rotate again when clients "
-                        "know the next key\n");
+        fprintf(stderr, a->dry_run ? "next/ is empty: no key would change its state\n"
+                                   : "next/ was empty: no key changed its state; rotate again when "
+                                     "clients know the next key\n");
     fputs(a->dry_run ? "nothing was changed (--dry-run)\n"
                      : "tell the server: vmcpd reload, systemctl reload vmcpd, or SIGHUP\n",
           stderr);
@@ -143,6 +144,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         cmd_print_json(report);
     else
         print_steps(&done);
+    fflush(stdout); /* in one log, the steps come before what is said about them */
     tell(&done, &a);
     return 0;
 }

@@ -187,12 +187,12 @@ int vmcp_options_parse(const struct vmcp_command *command, int argc, char **argv
     }
     size_t n = ret_operands->count;
     if (n < command->min_operands)
-        return vmcp_fail(err, VMCP_E_USAGE, "something is missing; usage: %s [options] %s",
-                         command->name, command->operands);
+        return vmcp_fail(err, VMCP_E_USAGE, "%s is missing; usage: %s [options] %s",
+                         command->operands, command->name, command->operands);
     if (n > command->max_operands)
-        return vmcp_fail(err, VMCP_E_USAGE, "`%s` is one too many; usage: %s [options] %s",
+        return vmcp_fail(err, VMCP_E_USAGE, "`%s` is one too many; usage: %s [options]%s%s",
                          ret_operands->items[command->max_operands], command->name,
-                         command->operands);
+                         *command->operands ? " " : "", command->operands);
     return 0;
 }
 
