@@ -131,23 +131,21 @@ format: ## clang-format all sources
 man: all ## man pages, from their templates and --help, in build/release/man
 	@$(PYTHON) docs/man/make.py $(B)/bin $(B)/man
 
+install: I = $(DESTDIR)$(PREFIX)
 install: all man ## programs, library, headers, man pages and units below PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/vmcp $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 $(B)/libvmcp.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 vmcp/lib/*.h $(DESTDIR)$(PREFIX)/include/vmcp
-	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -D -m 644 vmcp/packaging/vmcp.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vmcp.conf
-	install -D -m 644 vmcp/packaging/vmcp.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/vmcp.conf
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	for unit in vmcpd.service vmcpd.socket; do sed 's|/usr/bin/|$(PREFIX)/bin/|' \
-	    vmcp/packaging/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
-	$(B)/bin/vmcp completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmcp
+	install -D -m 755 -t $(I)/bin $(PROGRAMS)
+	install -D -m 644 -t $(I)/lib $(B)/libvmcp.a
+	install -D -m 644 -t $(I)/include/vmcp vmcp/lib/*.h
+	install -D -m 644 -t $(I)/share/man/man1 $(B)/man/*.1
+	install -D -m 644 -t $(I)/share/man/man8 $(B)/man/*.8
+	install -D -m 644 -t $(I)/lib/systemd/system vmcp/packaging/vmcpd.service vmcp/packaging/vmcpd.socket
+	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(I)/lib/systemd/system/vmcpd.service
+	install -D -m 644 vmcp/packaging/vmcp.sysusers $(I)/lib/sysusers.d/vmcp.conf
+	install -D -m 644 vmcp/packaging/vmcp.tmpfiles $(I)/lib/tmpfiles.d/vmcp.conf
+	install -d $(I)/lib/pkgconfig $(I)/share/bash-completion/completions
+	$(B)/bin/vmcp completion bash > $(I)/share/bash-completion/completions/vmcp
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vmcp/packaging/libvmcp.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libvmcp.pc
+	    > $(I)/lib/pkgconfig/libvmcp.pc
 
 deb: ## Debian packages, in build/release/deb
 	@tests/deps build deb

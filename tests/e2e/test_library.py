@@ -56,6 +56,12 @@ def test_what_is_installed(installed):
                              check=True, capture_output=True, text=True, timeout=20).stdout
     assert run(prefix / "bin/vmcp", "version").out == f"vmcp {version}"
     assert str(ROOT) not in (prefix / "lib/pkgconfig/libvmcp.pc").read_text()
+    unit = (prefix / "lib/systemd/system/vmcpd.service").read_text()
+    assert f"\nExecStart={prefix}/bin/vmcpd $VMCPD_OPTIONS\n" in unit
+    assert f"\nExecReload={prefix}/bin/vmcpd reload\n" in unit and "/usr/bin" not in unit
+    for name in ("lib/systemd/system/vmcpd.socket", "lib/sysusers.d/vmcp.conf",
+                 "lib/tmpfiles.d/vmcp.conf", "share/bash-completion/completions/vmcp"):
+        assert (prefix / name).read_text(), name
 
 
 @pytest.fixture(scope="module")
