@@ -51,7 +51,7 @@ def test_killed_and_started_again_under_load(bin, keys, scratch, verifier):
                      key_folder(keys, scratch / "keys") if port == 0 else scratch / "keys",
                      "--configs", configs, "--listen", f"127.0.0.1:{port}", "--listen",
                      f"unix:{scratch}/s", "--control", control, "--watch", "--access-log",
-                     scratch / "access.log")
+                     scratch / "access.log", "--rate", "0")
 
     life = server(0).start()
     port, written = life.port, [0]
@@ -156,7 +156,7 @@ def test_the_disk_full_under_load(vmcpd, verifier, scratch, keys, bin):
     """The log's disk fills up while clients ask: not one answer is lost, and lines come again where
     there is room again."""
     log = scratch / "access.log"
-    server = vmcpd(None, "--access-log", log, "--log-format", "json")
+    server = vmcpd(None, "--access-log", log, "--log-format", "json", "--rate", "0")
     unlimited = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
     with Crowd([on_tcp(lambda: server.port)] * 4, verifier) as crowd:
         assert eventually(lambda: log.stat().st_size > 20_000)
