@@ -161,26 +161,60 @@ static void an_hmac_wants_a_secret(void **state)
                 VMCP_E_MACRO);
 }
 
-/* A server keeps the texts of a machine without macros; the answer says the same. */
-static void kept_texts(void **state)
+/* A server keeps the drafts of a machine without macros; the answers say the same, whatever the
+ * length of what stands before the rest. */
+static void kept_drafts(void **state)
 {
     (void)state;
-    static const char text[] = "{\"machine\":" PLAIN ",\"gce\":{\"a\":1}}";
+    struct vmcp_error err;
+    char jti[VMCP_JTI_LEN + 1];
+    struct vmcp_question q = question(VMCP_FORMAT_V2);
+    struct vmcp_responder r = {.domain = "cfg.example.org", .ttl = 300};
+    for (int i = 0; i < 6; i++) {
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "{\"count\":2,\"serial\":7,\"machine\":" PLAIN ",\"gce\":{\"a\":\"%.*s\"}}", i,
+                 "xxxxxx");
+        auto_config struct vmcp_config c = {0};
+        auto_jws struct vmcp_jws jws = {0};
+        auto_free char *answer = NULL;
+        auto_buf struct vmcp_buf draft = VMCP_BUF(VMCP_ANSWER_MAX);
+        assert_good(text, vmcp_config_parse("web", text, strlen(text), -1, &c, NULL, &err), err);
+        assert_good("", vmcp_respond_draft(&c, &draft, &err), err);
+        assert_int_equal(draft.len % 4, 0);
+        struct vmcp_subject s = {.config = &c, .v2 = &draft};
+        assert_good(
+            "", vmcp_respond(&r, &s, &q, unit_key("ed25519"), NULL, NOW, &answer, jti, &err), err);
+        assert_non_null(strstr(answer, draft.data));
+        assert_good("", vmcp_jws_parse(answer, strlen(answer), "vmcp+jwt", &jws, &err), err);
+        assert_good("", vmcp_jws_check(&jws, unit_key("ed25519"), &err), err);
+        assert_true(json_equal(json_object_get(jws.payload, "machine"), c.machine));
+        assert_true(json_equal(json_object_get(jws.payload, "gce"), c.gce));
+        assert_int_equal(json_integer_value(json_object_get(jws.payload, "serial")), 7);
+        assert_int_equal(json_integer_value(json_object_get(jws.payload, "count")), 2);
+        assert_string_equal(json_string_value(json_object_get(jws.payload, "jti")), jti);
+    }
+}
+
+static void kept_version_1(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"machine\":" PLAIN "}";
     struct vmcp_error err;
     char jti[VMCP_JTI_LEN + 1];
     auto_config struct vmcp_config c = {0};
-    auto_jws struct vmcp_jws jws = {0};
-    struct vmcp_question q = question(VMCP_FORMAT_V2);
+    auto_v1_draft struct vmcp_v1_draft draft = {0};
+    auto_free char *kept = NULL, *made = NULL;
+    struct vmcp_question q = question(VMCP_FORMAT_V1);
     struct vmcp_responder r = {.domain = "cfg.example.org", .ttl = 300};
     assert_good("", vmcp_config_parse("web", text, strlen(text), -1, &c, NULL, &err), err);
-    auto_free char *machine = vmcp_json_text(c.machine, NULL), *gce = vmcp_json_text(c.gce, NULL);
-    auto_free char *answer = NULL;
-    struct vmcp_subject s = {.config = &c, .machine = machine, .gce = gce};
-    assert_good("", vmcp_respond(&r, &s, &q, unit_key("ed25519"), NULL, NOW, &answer, jti, &err),
+    assert_good("", vmcp_v1_draft_make(c.machine, &draft, &err), err);
+    struct vmcp_subject s = {.config = &c, .v1 = &draft}, bare = {.config = &c};
+    assert_good("", vmcp_respond(&r, &s, &q, unit_key("rsa-2048"), NULL, NOW, &kept, jti, &err),
                 err);
-    assert_good("", vmcp_jws_parse(answer, strlen(answer), "vmcp+jwt", &jws, &err), err);
-    assert_true(json_equal(json_object_get(jws.payload, "machine"), c.machine));
-    assert_true(json_equal(json_object_get(jws.payload, "gce"), c.gce));
+    assert_good("", vmcp_respond(&r, &bare, &q, unit_key("rsa-2048"), NULL, NOW, &made, jti, &err),
+                err);
+    assert_string_equal(kept, made); /* PKCS#1 v1.5 has no random in it */
 }
 
 int main(void)
@@ -192,7 +226,8 @@ int main(void)
         cmocka_unit_test(macros),
         cmocka_unit_test(macros_want_a_host_id),
         cmocka_unit_test(an_hmac_wants_a_secret),
-        cmocka_unit_test(kept_texts),
+        cmocka_unit_test(kept_drafts),
+        cmocka_unit_test(kept_version_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

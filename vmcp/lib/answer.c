@@ -44,22 +44,11 @@ static int check_claims(const struct vmcp_claims *c, struct vmcp_error *err)
     return rc;
 }
 
-int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
-                        const struct vmcp_alg *alg, char **ret_jws, struct vmcp_error *err)
+int vmcp_answer_draft(const struct vmcp_claims *c, struct vmcp_buf *ret, struct vmcp_error *err)
 {
-    char jti[VMCP_JTI_LEN + 1] = "";
-    int rc = check_claims(c, err);
-    if (rc == 0 && !c->jti)
-        rc = vmcp_uuid_make(jti, err);
-    if (rc < 0)
-        return rc;
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
     vmcp_buf_reserve(&b, strlen(c->params) + (c->gce ? strlen(c->gce) : 0) + CLAIMS_MAX);
-    vmcp_buf_addf(&b, "{\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":\"%s\",\"nonce\":\"%s\",", c->domain,
-                  c->machine, c->hostid, c->salt);
-    vmcp_buf_addf(&b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\",\"serial\":%lld,\"machine\":",
-                  (long long)c->iat, (long long)c->iat + c->ttl, c->jti ? c->jti : jti,
-                  (long long)c->serial);
+    vmcp_buf_adds(&b, "{\"machine\":");
     vmcp_buf_adds(&b, c->params);
     if (c->gce) {
         vmcp_buf_adds(&b, ",\"gce\":");
@@ -67,12 +56,45 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
     }
     if (c->count)
         vmcp_buf_addf(&b, ",\"count\":%lld", (long long)c->count);
-    vmcp_buf_addc(&b, '}');
+    vmcp_buf_addf(&b, ",\"serial\":%lld,", (long long)c->serial);
+    while (b.len % 3 && !b.failed) /* so that what follows can be encoded by itself */
+        vmcp_buf_addc(&b, ' ');
+    int rc = vmcp_buf_check(&b, "an answer", err);
+    if (rc == 0)
+        vmcp_jws_encode(ret, b.data, b.len);
+    return rc < 0 ? rc : vmcp_buf_check(ret, "an answer", err);
+}
+
+/* The claims that answer the question. */
+static void add_answering(struct vmcp_buf *b, const struct vmcp_claims *c, const char *jti)
+{
+    vmcp_buf_reserve(b, CLAIMS_MAX);
+    vmcp_buf_addf(b, "\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":\"%s\",\"nonce\":\"%s\",", c->domain,
+                  c->machine, c->hostid, c->salt);
+    vmcp_buf_addf(b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\"}", (long long)c->iat,
+                  (long long)c->iat + c->ttl, jti);
+}
+
+int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
+                        const struct vmcp_alg *alg, char **ret_jws, struct vmcp_error *err)
+{
+    char jti[VMCP_JTI_LEN + 1] = "";
+    auto_buf struct vmcp_buf made = VMCP_BUF(2 * VMCP_ANSWER_MAX), b = VMCP_BUF(VMCP_ANSWER_MAX);
+    const struct vmcp_buf *draft = c->draft ? c->draft : &made;
+    int rc = check_claims(c, err);
+    if (rc == 0 && !c->jti)
+        rc = vmcp_uuid_make(jti, err);
+    if (rc == 0 && !c->draft)
+        rc = vmcp_answer_draft(c, &made, err);
+    if (rc < 0)
+        return rc;
+    add_answering(&b, c, c->jti ? c->jti : jti);
     rc = vmcp_buf_check(&b, "an answer", err);
     if (rc < 0)
         return rc;
-    return vmcp_jws_sign(key, alg ? alg : vmcp_alg_default(key), VMCP_ANSWER_TYP,
-                         vmcp_key_thumbprint(key), b.data, b.len, ret_jws, err);
+    return vmcp_jws_sign_rest(key, alg ? alg : vmcp_alg_default(key), VMCP_ANSWER_TYP,
+                              vmcp_key_thumbprint(key), draft->data, draft->len, b.data, b.len,
+                              ret_jws, err);
 }
 
 void vmcp_answer_clear(struct vmcp_answer *answer)

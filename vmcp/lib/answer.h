@@ -38,18 +38,24 @@ VMCP_MUST_CHECK int vmcp_format_parse(const char *name, enum vmcp_format *ret,
 
 /* What a version 2 answer says. All borrowed. */
 struct vmcp_claims {
-    const char *domain;  /* iss */
-    const char *machine; /* sub */
-    const char *hostid;  /* aud */
-    const char *salt;    /* nonce */
-    const char *jti;     /* NULL: a fresh UUID */
-    int64_t iat;         /* seconds since 1970 */
-    int ttl;             /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
-    int64_t serial;      /* 0..VMCP_SERIAL_MAX */
-    const char *params;  /* the machine as JSON text: an object of strings and integers */
-    const char *gce;     /* an object as JSON text, or NULL */
-    int64_t count;       /* VMs; 0: not said */
+    const char *domain;           /* iss */
+    const char *machine;          /* sub */
+    const char *hostid;           /* aud */
+    const char *salt;             /* nonce */
+    const char *jti;              /* NULL: a fresh UUID */
+    int64_t iat;                  /* seconds since 1970 */
+    int ttl;                      /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
+    int64_t serial;               /* 0..VMCP_SERIAL_MAX */
+    const char *params;           /* the machine as JSON text: an object of strings and integers */
+    const char *gce;              /* an object as JSON text, or NULL */
+    int64_t count;                /* VMs; 0: not said */
+    const struct vmcp_buf *draft; /* of the last four (vmcp_answer_draft()), or NULL: made here */
 };
+
+/* Prepare what does not depend on the question, so that a server does it once for each machine:
+ * `params`, `gce`, `serial` and `count`, as the first part of the payload, in base64url. */
+VMCP_MUST_CHECK int vmcp_answer_draft(const struct vmcp_claims *claims, struct vmcp_buf *ret,
+                                      struct vmcp_error *err);
 
 /* Sign with `alg` (NULL: the key's default). *ret_jws is a new string, free(). */
 VMCP_MUST_CHECK int vmcp_answer_sign_v2(const struct vmcp_claims *claims,

@@ -26,8 +26,7 @@ static char *header_text(const struct vmcp_alg *alg, const char *typ, const char
     return header ? vmcp_json_text(header, NULL) : NULL;
 }
 
-/* Append base64url of data. */
-static void add_encoded(struct vmcp_buf *b, const void *data, size_t len)
+void vmcp_jws_encode(struct vmcp_buf *b, const void *data, size_t len)
 {
     char *at = vmcp_buf_extend(b, VMCP_BASE64_CHARS(len));
     if (at) /* without padding there are fewer characters */
@@ -38,15 +37,23 @@ int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const 
                   const char *kid, const char *payload, size_t len, char **ret_jws,
                   struct vmcp_error *err)
 {
+    return vmcp_jws_sign_rest(key, alg, typ, kid, "", 0, payload, len, ret_jws, err);
+}
+
+int vmcp_jws_sign_rest(const struct vmcp_key *key, const struct vmcp_alg *alg, const char *typ,
+                       const char *kid, const char *encoded, size_t chars, const char *payload,
+                       size_t len, char **ret_jws, struct vmcp_error *err)
+{
     auto_free char *header = header_text(alg, typ, kid);
     if (!header)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a JWS header");
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
-    vmcp_buf_reserve(&b, VMCP_BASE64_CHARS(len) + VMCP_BASE64_CHARS(strlen(header)) +
+    vmcp_buf_reserve(&b, chars + VMCP_BASE64_CHARS(len) + VMCP_BASE64_CHARS(strlen(header)) +
                              VMCP_BASE64_CHARS(VMCP_SIGNATURE_MAX) + 2);
-    add_encoded(&b, header, strlen(header));
+    vmcp_jws_encode(&b, header, strlen(header));
     vmcp_buf_addc(&b, '.');
-    add_encoded(&b, payload, len);
+    vmcp_buf_add(&b, encoded, chars);
+    vmcp_jws_encode(&b, payload, len);
     int rc = vmcp_buf_check(&b, "a signed answer", err);
     if (rc < 0)
         return rc;
@@ -56,7 +63,7 @@ int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const 
     if (rc < 0)
         return rc;
     vmcp_buf_addc(&b, '.');
-    add_encoded(&b, sig, sig_len);
+    vmcp_jws_encode(&b, sig, sig_len);
     rc = vmcp_buf_check(&b, "a signed answer", err);
     if (rc == 0)
         *ret_jws = vmcp_buf_steal(&b, NULL);

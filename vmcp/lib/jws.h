@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "auto.h"
+#include "buf.h"
 #include "error.h"
 #include "key.h"
 #include "limits.h"
@@ -28,6 +29,16 @@
 VMCP_MUST_CHECK int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg,
                                   const char *typ, const char *kid, const char *payload, size_t len,
                                   char **ret_jws, struct vmcp_error *err);
+
+/* The same, for a payload whose beginning was encoded before: `encoded` is base64url of a multiple
+ * of three bytes (vmcp_jws_encode()), `payload` the rest. */
+VMCP_MUST_CHECK int vmcp_jws_sign_rest(const struct vmcp_key *key, const struct vmcp_alg *alg,
+                                       const char *typ, const char *kid, const char *encoded,
+                                       size_t chars, const char *payload, size_t len,
+                                       char **ret_jws, struct vmcp_error *err);
+
+/* Append the base64url of `len` bytes, without padding. */
+void vmcp_jws_encode(struct vmcp_buf *b, const void *data, size_t len);
 
 struct vmcp_jws {
     json_t *header;             /* object, owned */

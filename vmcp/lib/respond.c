@@ -31,17 +31,6 @@ static int expand(const struct vmcp_responder *r, const struct vmcp_config *c,
     return rc;
 }
 
-/* The text of `expanded`, or the one that is there already, or that of `plain`. */
-static int text_of(const json_t *expanded, const char *known, const json_t *plain, char **ret_made,
-                   const char **ret_text, struct vmcp_error *err)
-{
-    *ret_text = known;
-    if (!expanded && (known || !plain))
-        return 0;
-    *ret_text = *ret_made = vmcp_json_text(expanded ? expanded : plain, NULL);
-    return *ret_made ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
-}
-
 static int respond_v1(const struct vmcp_subject *s, const json_t *expanded, const char *salt,
                       const struct vmcp_key *key, char **ret_answer, struct vmcp_error *err)
 {
@@ -66,36 +55,59 @@ int vmcp_respond_check(const struct vmcp_config *c, const struct vmcp_question *
     return 0;
 }
 
+/* The claims that come from the machine file, but for its texts. */
+static struct vmcp_claims claims_of(const struct vmcp_config *c)
+{
+    return (struct vmcp_claims){
+        .machine = c->name, .serial = c->serial, .count = c->count > 1 ? c->count : 0};
+}
+
+static int make_draft(const struct vmcp_config *c, const json_t *machine, const json_t *gce,
+                      struct vmcp_buf *ret, struct vmcp_error *err)
+{
+    struct vmcp_claims claims = claims_of(c);
+    auto_free char *machine_text = vmcp_json_text(machine, NULL);
+    auto_free char *gce_text = gce ? vmcp_json_text(gce, NULL) : NULL;
+    if (!machine_text || (gce && !gce_text))
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an answer");
+    claims.params = machine_text;
+    claims.gce = gce_text;
+    return vmcp_answer_draft(&claims, ret, err);
+}
+
+int vmcp_respond_draft(const struct vmcp_config *config, struct vmcp_buf *ret,
+                       struct vmcp_error *err)
+{
+    return make_draft(config, config->machine, config->gce, ret, err);
+}
+
 int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
                  const struct vmcp_question *q, const struct vmcp_key *key,
                  const struct vmcp_alg *alg, int64_t now, char **ret_answer,
-                 char ret_jti[static VMCP_JTI_LEN + 1], struct vmcp_error *err)
+                 char ret_jti[VMCP_AT_LEAST(VMCP_JTI_LEN + 1)], struct vmcp_error *err)
 {
     const struct vmcp_config *c = s->config;
     json_auto_t *machine = NULL, *gce = NULL;
-    auto_free char *machine_made = NULL, *gce_made = NULL;
-    struct vmcp_claims claims = {.domain = r->domain,
-                                 .machine = c->name,
-                                 .hostid = q->hostid,
-                                 .salt = q->salt,
-                                 .jti = ret_jti,
-                                 .iat = now,
-                                 .ttl = r->ttl,
-                                 .serial = c->serial,
-                                 .count = c->count > 1 ? c->count : 0};
+    auto_buf struct vmcp_buf made = VMCP_BUF(2 * VMCP_ANSWER_MAX);
+    struct vmcp_claims claims = claims_of(c);
     ret_jti[0] = '\0';
     int rc = vmcp_respond_check(c, q, err);
     if (rc == 0)
         rc = expand(r, c, q, now, &machine, &gce, err);
     if (rc == 0 && q->format == VMCP_FORMAT_V1)
         return respond_v1(s, machine, q->salt, key, ret_answer, err);
-    if (rc == 0)
-        rc = text_of(machine, s->machine, c->machine, &machine_made, &claims.params, err);
-    if (rc == 0)
-        rc = text_of(gce, s->gce, c->gce, &gce_made, &claims.gce, err);
+    claims.draft = s->v2 && !machine ? s->v2 : &made;
+    if (rc == 0 && claims.draft == &made)
+        rc = make_draft(c, machine ? machine : c->machine, gce ? gce : c->gce, &made, err);
     if (rc == 0)
         rc = vmcp_uuid_make(ret_jti, err);
-    if (rc == 0)
-        rc = vmcp_answer_sign_v2(&claims, key, alg, ret_answer, err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    claims.domain = r->domain;
+    claims.hostid = q->hostid;
+    claims.salt = q->salt;
+    claims.jti = ret_jti;
+    claims.iat = now;
+    claims.ttl = r->ttl;
+    return vmcp_answer_sign_v2(&claims, key, alg, ret_answer, err);
 }

@@ -23,14 +23,17 @@ struct vmcp_responder {
     size_t secret_len;
 };
 
-/* The machine to answer with. The texts are those of config->machine and config->gce; NULL: made
- * here (a server keeps them from answer to answer). All borrowed. */
+/* The machine to answer with. The drafts are of a machine without macros; NULL: made here (a server
+ * keeps them from answer to answer). All borrowed. */
 struct vmcp_subject {
     const struct vmcp_config *config;
-    const char *machine;
-    const char *gce;
-    const struct vmcp_v1_draft *v1; /* of a machine without macros; NULL: made here */
+    const struct vmcp_v1_draft *v1;
+    const struct vmcp_buf *v2; /* vmcp_respond_draft() */
 };
+
+/* The version 2 draft of a machine without macros. */
+VMCP_MUST_CHECK int vmcp_respond_draft(const struct vmcp_config *config, struct vmcp_buf *ret,
+                                       struct vmcp_error *err);
 
 /* What vmcp_respond() would refuse for the question's sake: VMCP_E_VERSION_2_ONLY,
  * VMCP_E_HOSTID_REQUIRED. */

@@ -11,6 +11,7 @@
 #include "lib/base64.h"
 #include "lib/file.h"
 #include "lib/json.h"
+#include "lib/respond.h"
 #include "parallel.h"
 
 struct srv_catalogue {
@@ -30,10 +31,8 @@ static void machine_clear(struct srv_machine *m)
 {
     vmcp_config_clear(&m->config);
     vmcp_v1_draft_clear(&m->v1);
-    free(m->params);
-    free(m->gce);
+    vmcp_buf_clear(&m->v2);
 }
-#define auto_machine VMCP_AUTO(machine_clear)
 
 void srv_catalogue_free(struct srv_catalogue *catalogue)
 {
@@ -63,32 +62,29 @@ static int grow(struct srv_catalogue *c, struct vmcp_error *err)
 static int prepare(struct srv_machine *m, struct vmcp_error *err)
 {
     const struct vmcp_config *c = &m->config;
-    m->params = vmcp_json_text(c->machine, NULL);
-    m->gce = c->gce ? vmcp_json_text(c->gce, NULL) : NULL;
-    if (!m->params || (c->gce && !m->gce))
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a machine");
-    m->has_v1 = !c->macros && !vmcp_config_needs_v2(c);
-    return m->has_v1 ? vmcp_v1_draft_make(c->machine, &m->v1, err) : 0;
+    m->v2 = (struct vmcp_buf)VMCP_BUF(2 * VMCP_ANSWER_MAX);
+    m->drafted = !c->macros;
+    int rc = m->drafted ? vmcp_respond_draft(c, &m->v2, err) : 0;
+    if (rc == 0 && m->drafted && !vmcp_config_needs_v2(c))
+        rc = vmcp_v1_draft_make(c->machine, &m->v1, err);
+    return rc;
 }
 
-static int add(struct srv_catalogue *c, struct vmcp_config *config, struct vmcp_error *err)
+/* Take over a machine. */
+static int add(struct srv_catalogue *c, struct srv_machine *machine, struct vmcp_error *err)
 {
-    auto_machine struct srv_machine m = {.config = *config};
-    *config = (struct vmcp_config){0};
     int rc = grow(c, err);
-    if (rc == 0)
-        rc = prepare(&m, err);
     if (rc < 0)
         return rc;
-    c->machines[c->count++] = m;
-    m = (struct srv_machine){0};
+    c->machines[c->count++] = *machine;
+    *machine = (struct srv_machine){0};
     return 0;
 }
 
 /* A file on its way into the catalogue. */
 struct arrival {
     char *path;
-    struct vmcp_config config;
+    struct srv_machine machine;
     struct vmcp_diags diags;
     struct vmcp_error err;
     int rc;
@@ -103,7 +99,7 @@ static void arrivals_clear(struct arrivals *a)
 {
     for (size_t i = 0; i < a->count; i++) {
         free(a->items[i].path);
-        vmcp_config_clear(&a->items[i].config);
+        machine_clear(&a->items[i].machine);
         vmcp_diags_clear(&a->items[i].diags);
     }
     free(a->items);
@@ -113,7 +109,9 @@ static void arrivals_clear(struct arrivals *a)
 static void read_arrival(void *arg, size_t i)
 {
     struct arrival *a = &((struct arrival *)arg)[i];
-    a->rc = vmcp_config_load(a->path, &a->config, &a->diags, &a->err);
+    a->rc = vmcp_config_load(a->path, &a->machine.config, &a->diags, &a->err);
+    if (a->rc == 0)
+        a->rc = prepare(&a->machine, &a->err);
 }
 
 static int only_machine_files(const struct dirent *entry)
@@ -159,24 +157,33 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->config.name, y->config.name);
 }
 
+/* What a machine is answered with: its draft, or the texts that its macros stand in. */
+static bool digest_machine(EVP_MD_CTX *md, const struct srv_machine *m)
+{
+    char head[192];
+    int n = snprintf(head, sizeof(head), "%s\n%lld %lld %d %d %zu\n", m->config.name,
+                     (long long)m->config.serial, (long long)m->config.count, m->config.v1,
+                     m->drafted, m->v2.len);
+    if (!EVP_DigestUpdate(md, head, (size_t)n))
+        return false;
+    if (m->drafted)
+        return EVP_DigestUpdate(md, m->v2.data, m->v2.len);
+    auto_free char *machine = vmcp_json_text(m->config.machine, NULL);
+    auto_free char *gce = m->config.gce ? vmcp_json_text(m->config.gce, NULL) : strdup("");
+    return machine && gce && EVP_DigestUpdate(md, machine, strlen(machine) + 1) &&
+           EVP_DigestUpdate(md, gce, strlen(gce) + 1);
+}
+
 static int digest(struct srv_catalogue *c, struct vmcp_error *err)
 {
     auto_md EVP_MD_CTX *md = EVP_MD_CTX_new();
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    int good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-    for (size_t i = 0; good && i < c->count; i++) {
-        const struct srv_machine *m = &c->machines[i];
-        char head[192];
-        int n = snprintf(head, sizeof(head), "%s\n%lld %lld %d %zu %zu\n", m->config.name,
-                         (long long)m->config.serial, (long long)m->config.count, m->config.v1,
-                         strlen(m->params), m->gce ? strlen(m->gce) : 0);
-        good = EVP_DigestUpdate(md, head, (size_t)n) &&
-               EVP_DigestUpdate(md, m->params, strlen(m->params)) &&
-               (!m->gce || EVP_DigestUpdate(md, m->gce, strlen(m->gce)));
-    }
+    bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (size_t i = 0; good && i < c->count; i++)
+        good = digest_machine(md, &c->machines[i]);
     if (!good || EVP_DigestFinal_ex(md, bytes, &len) != 1)
-        return vmcp_fail(err, VMCP_E_CRYPTO, "SHA-256 is not available");
+        return vmcp_fail(err, VMCP_E_CRYPTO, "the catalogue's digest cannot be computed");
     vmcp_hex_encode(bytes, len, c->digest);
     return 0;
 }
@@ -194,7 +201,7 @@ static int load_folder(struct srv_catalogue *c, const char *folder, srv_report r
         if (report_arrival(&files.items[i], report, arg))
             bad++;
         else
-            rc = add(c, &files.items[i].config, err);
+            rc = add(c, &files.items[i].machine, err);
     if (rc < 0)
         return rc;
     if (bad)

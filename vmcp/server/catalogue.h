@@ -15,10 +15,9 @@
 
 struct srv_machine {
     struct vmcp_config config;
-    char *params; /* the machine as JSON text; owned */
-    char *gce;    /* its `gce` as JSON text, or NULL; owned */
-    struct vmcp_v1_draft v1;
-    bool has_v1; /* `v1` is made: the machine can be answered in version 1, and has no macros */
+    bool drafted; /* the machine has no macros: what does not depend on the question is made */
+    struct vmcp_v1_draft v1; /* empty where version 1 cannot carry the machine */
+    struct vmcp_buf v2;
 };
 
 struct srv_catalogue;

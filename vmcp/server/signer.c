@@ -168,10 +168,10 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
                                              .ttl = s->ttl,
                                              .secret = s->secret_len ? s->secret : NULL,
                                              .secret_len = s->secret_len};
-    const struct vmcp_subject subject = {.config = &w->machine->config,
-                                         .machine = w->machine->params,
-                                         .gce = w->machine->gce,
-                                         .v1 = w->machine->has_v1 ? &w->machine->v1 : NULL};
+    const struct srv_machine *m = w->machine;
+    const struct vmcp_subject subject = {.config = &m->config,
+                                         .v1 = m->v1.text.data ? &m->v1 : NULL,
+                                         .v2 = m->drafted ? &m->v2 : NULL};
     size_t which = 0;
     int rc = choose_key(s, w->question->format, &which, &w->err);
     if (rc < 0)
