@@ -20,13 +20,12 @@ class Browser:
 
     def __init__(self, folder, prefs=None, hosts=()):
         self.log = open(folder / "chromedriver.log", "wb")
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                       env={**os.environ, "HOME": str(folder)})
-        for line in self.driver.stdout:
-            if "started successfully on port" in line:
-                self.port = int(line.rstrip(".\n").rsplit(" ", 1)[1])
+        self.port = None
+        for _ in range(3):  # the port that it takes for IPv6 may be in use for IPv4: it ends then
+            self.start_driver(folder)
+            if self.port:
                 break
+        assert self.port, (folder / "chromedriver.log").read_text()
         self.path = ""
         args = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--window-size=900,1400",
@@ -41,6 +40,16 @@ class Browser:
             "browserName": "chrome", "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"}, "timeouts": {"script": 60000}}}})
         self.path = f"/session/{session['sessionId']}"
+
+    def start_driver(self, folder):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                       env={**os.environ, "HOME": str(folder)})
+        for line in self.driver.stdout:
+            if "started successfully on port" in line:
+                self.port = int(line.rstrip(".\n").rsplit(" ", 1)[1])
+                return
+        self.driver.wait(10)
 
     def call(self, method, path, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
