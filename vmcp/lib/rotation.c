@@ -106,7 +106,7 @@ static int plan_moves(struct plan *p, struct vmcp_error *err)
     }
     for (size_t i = 0; i < ring->count; i++) {
         const struct vmcp_keyring_entry *e = &ring->entries[i];
-        if (e->state == VMCP_KEY_ACTIVE && has(ring, VMCP_KEY_NEXT, vmcp_key_type(e->key)))
+        if (e->state == VMCP_KEY_ACTIVE && has(ring, VMCP_KEY_NEXT, (int)vmcp_key_type(e->key)))
             add_move(p, VMCP_ROTATION_RETIRE, e, "retired");
         if (e->state == VMCP_KEY_RETIRED && e->since < p->options->now - p->options->retire_after)
             add_move(p, VMCP_ROTATION_REMOVE, e, NULL);
