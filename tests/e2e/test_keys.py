@@ -711,6 +711,25 @@ def test_what_goes_wrong_with_a_tpm(vmcp, tpm, scratch, web):
     assert "[file-mode]" in vmcp("sign", "--key", exposed, *sign, code=3, env=tpm.env).err
 
 
+def test_a_key_in_a_tpm_is_followed_by_none_in_a_file(vmcp, tpm, scratch):
+    def files():
+        return {str(p.relative_to(scratch)) for p in scratch.rglob("*.key*")}
+
+    (scratch / "active").mkdir()
+    shutil.copy(tpm.name["ec"], scratch / "active" / "a.key")
+    done = vmcp("rotate", scratch, "--now", env=tpm.env, code=3)
+    assert "[key-device]" in done.err and "next/" in done.err and files() == {"active/a.key"}
+    vmcp("keygen", "--alg", "p-256", "--out", scratch / "next" / "b.key")
+    vmcp("rotate", scratch, "--now", env=tpm.env)
+    assert {"retired/a.key", "active/b.key", "active/b.key.pub"} < files()
+    assert len(files()) == 5
+    shutil.rmtree(scratch / "next")
+    (scratch / "next").mkdir()
+    os.rename(scratch / "retired" / "a.key", scratch / "next" / "a.key")
+    vmcp("rotate", scratch, "--now", env=tpm.env)
+    assert {"retired/b.key", "retired/b.key.pub", "active/a.key"} == files()
+
+
 def test_vmcpd_with_a_tpm(serve, tpm):
     server = serve("--key", tpm.name["handle"], "--key", tpm.name["rsa"], env=tpm.extra)
 

@@ -181,6 +181,12 @@ static int make_key(struct plan *p, const struct vmcp_key *like, struct vmcp_err
     return write_new(p, key, s->from, err);
 }
 
+/* What was kept in hardware is not to be followed by a key that lies in a file. */
+static bool has_successor(const struct vmcp_keyring_entry *e, enum vmcp_key_state model)
+{
+    return e->state == model && !vmcp_key_device(e->key);
+}
+
 /* One new key after each that becomes active; where next/ was empty, one for each active key. */
 static int plan_new_keys(struct plan *p, struct vmcp_error *err)
 {
@@ -188,14 +194,18 @@ static int plan_new_keys(struct plan *p, struct vmcp_error *err)
     size_t made = 0;
     int rc = 0;
     for (size_t i = 0; i < p->ring.count; i++)
-        made += p->ring.entries[i].state == model;
+        made += has_successor(&p->ring.entries[i], model);
     if (p->ring.count + made > VMCP_KEYRING_MAX)
         return vmcp_fail_at(err, VMCP_E_LIMIT, p->dir,
                             "there would be more than %d keys; remove retired ones",
                             VMCP_KEYRING_MAX);
     for (size_t i = 0; rc == 0 && i < p->ring.count; i++)
-        if (p->ring.entries[i].state == model)
+        if (has_successor(&p->ring.entries[i], model))
             rc = make_key(p, p->ring.entries[i].key, err);
+    if (rc == 0 && p->out->count == 0)
+        rc = vmcp_fail_at(err, VMCP_E_KEY_DEVICE, p->dir,
+                          "its keys stay in hardware, and new ones are made in files only; put the "
+                          "next key into next/ yourself");
     return rc;
 }
 

@@ -3,7 +3,8 @@
  *
  * A type of key (Ed25519, P-256, RSA) moves when next/ has a key of it; the others stay. For each
  * key that becomes active a new one of its kind is made in next/, and where next/ was empty only
- * that is done. Retired keys that were published long enough are removed.
+ * that is done. A key in hardware gets no successor, which would lie in a file. Retired keys that
+ * were published long enough are removed.
  *
  * The folder and those in it belong to the user that this runs as; nothing is given to another.
  *
