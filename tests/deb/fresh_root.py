@@ -213,7 +213,8 @@ def under_systemd(root):
     made[0].write_text(PROBE)
     shutil.copy(Path(__file__).parent / "probe.sh", f"{root.path}/debs/probe.sh")
     options = Path(root.path, "etc/default/vmcpd")
-    options.write_text(options.read_text().replace("127.0.0.1:0", "127.0.0.1:8080"))
+    options.write_text(options.read_text().replace(
+        "127.0.0.1:0", "127.0.0.1:8080 --access-log /var/log/vmcpd/access.log"))
     root.run("systemctl", "enable", "vmcpd.socket", "vmcpd.service", "probe.service")
     boot = subprocess.run(
         ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--system-call-"
@@ -232,9 +233,10 @@ def under_systemd(root):
     assert facts["core"].split()[:2] == ["0", "0"], facts
     for name in ("listen", "socket", "old", "again", "v1"):
         assert '"name": "web"' in facts[name], (name, text)
-    codes = {n: facts[n] for n in ("reload", "broken", "mended", "encrypted", "credentials",
+    codes = {n: facts[n] for n in ("reload", "broken", "mended", "rotated", "encrypted", "credentials",
                                    "reread")}
     assert codes == {n: "1" if n == "broken" else "0" for n in codes}, (codes, text)
+    assert re.match(r"vmcpd \S+Z GET /vmcp", facts["log"]), text
     assert "no new privileges, seccomp" in facts["sandbox"] and facts["result"] == "success", text
 
 

@@ -33,6 +33,13 @@ cp /root/web.json /etc/vmcp/configs/web.json
 systemctl reload vmcpd
 fact mended $?
 
+# As logrotate does it: root asks the server for a reload, and it opens its log again.
+mv /var/log/vmcpd/access.log /var/log/vmcpd/access.log.1
+vmcpd reload --control /run/vmcpd/control
+fact rotated $?
+ask http://127.0.0.1:8080 $first >/dev/null
+fact log "$(stat -c %U /var/log/vmcpd/access.log) $(cat /var/log/vmcpd/access.log)"
+
 kill -9 "$pid"
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 1

@@ -43,7 +43,7 @@ build() {
         # shellcheck disable=SC2086 # a list of paths without spaces
         strip --remove-section=.comment --remove-section=.note $programs
         # shellcheck disable=SC2086
-        dpkg-shlibdeps -Tdebian/substvars $programs
+        dpkg-shlibdeps --warnings=0 -Tdebian/substvars $programs
     fi
     find "$package/usr/share/man" -type f -exec gzip -9n {} + 2>/dev/null || true
     find "$package" -type d -exec chmod 755 {} +
