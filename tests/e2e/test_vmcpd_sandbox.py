@@ -6,7 +6,6 @@ What fails inside is tried by tests/unit/test_sandbox.c; here the real server's 
 import os
 import pwd
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -40,17 +39,17 @@ def sanitized():
 @pytest.fixture
 def place(vmcp, sanitized):
     """A folder that the server's user can reach: a key, a machine, room for logs and sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="vmcpd-sandbox-"))
-    folder.chmod(0o755)
-    (folder / "keys").mkdir(0o700)
-    vmcp("keygen", "--alg", "ed25519", "--out", folder / "keys/cfg.key")
-    write_json(folder / "configs/web.json", MACHINE)
-    for name in ("logs", "run"):
-        (folder / name).mkdir(0o700)
-    if ROOT:
-        give_away(folder)
-    yield folder
-    shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="vmcpd-sandbox-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "keys").mkdir(0o700)
+        vmcp("keygen", "--alg", "ed25519", "--out", folder / "keys/cfg.key")
+        write_json(folder / "configs/web.json", MACHINE)
+        for name in ("logs", "run"):
+            (folder / name).mkdir(0o700)
+        if ROOT:
+            give_away(folder)
+        yield folder
 
 
 def give_away(folder):
