@@ -13,6 +13,7 @@
 
 enum {
     ONE_TRY_MS = 30000,            /* for one question and its answer */
+    PATIENCE_S = 120,              /* for one call of the Compute API with its retries */
     PAUSE_MAX_S = 16,              /* between two of them */
     TLS_FILE_MAX = 4 * 1024 * 1024 /* all CAs of a Debian are 220 KB */
 };
@@ -281,11 +282,12 @@ int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
         rc = launch_adc_find(s, &run->metadata, &adc, err);
     if (rc == 0)
         rc = find_universe(run, &adc, err);
-    run->compute = (struct launch_compute){.http = run->http,
-                                           .rules = &run->destinations,
-                                           .report = run->report,
-                                           .project = s->project,
-                                           .patience = 120};
+    run->compute =
+        (struct launch_compute){.http = run->http,
+                                .rules = &run->destinations,
+                                .report = run->report,
+                                .project = s->project,
+                                .patience = s->timeout < PATIENCE_S ? (int)s->timeout : PATIENCE_S};
     if (rc == 0)
         rc = launch_compute_base(&run->compute, err);
     if (rc == 0)

@@ -14,6 +14,7 @@ enum {
     ANSWER_MAX = 8 * 1024 * 1024, /* an instance holds 512 KB of metadata, escaped */
     URL_MAX = 2048,
     PAUSE_MAX = 32, /* seconds */
+    CALL_S = 60,    /* for one exchange */
     BEARER_MAX = 32 * 1024
 };
 
@@ -69,7 +70,9 @@ static int once(const struct launch_compute *c, struct http_exchange *exchange,
         return rc;
     reply->status = response.status;
     *ret_after = response.retry_after;
-    if (response.body.len &&
+    /* A page of HTML that came with 200 is from in front of the API, whatever it says. */
+    bool is_json = strcmp(response.content_type, "application/json") == 0;
+    if (is_json && response.body.len &&
         vmcp_json_parse_object(response.body.data, response.body.len, &reply->json, NULL) < 0)
         reply->json = NULL;
     if (reply->status >= 400)
@@ -134,6 +137,8 @@ static int persist(const struct launch_compute *c, struct http_exchange *exchang
         }
         if (rc == 0 && !can_succeed_later(reply))
             return 0;
+        if (rc == -VMCP_E_ANSWER_TOO_LARGE)
+            return vmcp_fail_at(err, VMCP_E_API, c->base, "%s", err->text);
         if (rc < 0 && rc != -VMCP_E_NETWORK && rc != -VMCP_E_TIMEOUT)
             return rc;
         /* A 5xx may come from in front of a server that did the work. */
@@ -158,6 +163,7 @@ int launch_compute_call(const struct launch_compute *compute, const char *method
     int rc = launch_destination_check(compute->rules, compute->base, err);
     if (rc < 0)
         return rc;
+    int most = compute->patience < CALL_S ? compute->patience : CALL_S;
     struct http_exchange exchange = {.method = method,
                                      .url = url,
                                      .accept = "application/json",
@@ -166,7 +172,7 @@ int launch_compute_call(const struct launch_compute *compute, const char *method
                                      .body_len = body_len,
                                      .max_body = ANSWER_MAX,
                                      .send_once = body,
-                                     .total_timeout_ms = (timeout ? timeout : 60) * 1000,
+                                     .total_timeout_ms = (timeout ? timeout : most) * 1000,
                                      .stall_timeout_s = timeout};
     return persist(compute, &exchange, ret, err);
 }

@@ -47,7 +47,8 @@ struct launch_reply {
 
 /* One call to `path` below the base. Success is any final status. Errors: VMCP_E_NETWORK,
  * VMCP_E_TIMEOUT (as VMCP_E_NETWORK), VMCP_E_CREDENTIALS and http_client_do()'s others: then
- * nothing is known of what the server did. `timeout` is for one exchange, in seconds (0: 60). */
+ * nothing is known of what the server did. `timeout` is for one exchange, in seconds (0: 60, or
+ * patience). */
 VMCP_MUST_CHECK int launch_compute_call(const struct launch_compute *compute, const char *method,
                                         const char *path, const char *body, size_t body_len,
                                         int timeout, struct launch_reply *ret,

@@ -81,20 +81,22 @@ static int look_up(struct settlement *s)
 }
 
 /* The API said no. That is definite if this was the only try; else an earlier one may have been
- * accepted. */
+ * accepted. What is answered with 200 and is no operation was perhaps accepted, too. */
 static int refused(struct settlement *s, const struct launch_reply *reply)
 {
     struct vmcp_error why = {0};
     int rc = launch_reply_check(s->compute, reply, &why);
-    bool only_try = !s->intent->found && !reply->repeated;
+    bool garbled = reply->status < 300;
+    bool only_try = !s->intent->found && !reply->repeated && !garbled;
     bool unknown = reply->status >= 500 || reply->status == 429 || reply->status == 401 ||
-                   strcmp(reply->reason, "rateLimitExceeded") == 0;
+                   strcmp(reply->reason, "rateLimitExceeded") == 0 ||
+                   strcmp(reply->reason, "RATE_LIMIT_EXCEEDED") == 0;
     if (!only_try && !unknown) {
         int looked = look_up(s);
         if (looked < 0 || s->outcome->instance)
             return looked;
     }
-    s->outcome->closed = only_try || !unknown;
+    s->outcome->closed = only_try || (!unknown && !garbled);
     *s->err = why;
     return rc;
 }

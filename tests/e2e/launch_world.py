@@ -114,6 +114,14 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if callable(answer):  # it speaks for itself, on the bare connection
+            self.close_connection = True
+            try:
+                answer(self.connection)
+            except OSError:
+                pass
+            self.connection.close()
+            return
         status, kind, text, *more = answer
         if isinstance(text, (dict, list)):
             text = json.dumps(text)
@@ -209,7 +217,7 @@ def api_error(status, reason, message):
 
 class Compute:
     """The Compute API. `before(request)` may answer instead; `after_insert(request)` is called
-    between the insert's effect and its answer."""
+    between the insert's effect and its answer, and may answer instead, or "drop" the connection."""
 
     def __init__(self):
         self.instances = {}    # (zone, name) -> instance
@@ -325,10 +333,11 @@ class Compute:
         operation = self.operation("insert", zone, request_id, error)
         self.lock.release()
         try:
-            if self.after_insert(request) == "drop":
-                return None
+            instead = self.after_insert(request)
         finally:
             self.lock.acquire()
+        if instead:
+            return None if instead == "drop" else instead
         return 200, "application/json", operation
 
     def operation(self, kind, zone, request_id, error=None):

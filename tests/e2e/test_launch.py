@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -1340,25 +1339,3 @@ def test_firewall_rule_is_for_the_vms_network(world, network, project, name, sou
 def test_wait_api_without_a_port(world):
     del world.responder.machine["apiPort"]
     world.launch("--wait-api")
-
-
-def test_kill_at_random_moments(world):
-    """Wherever a launch is killed, the next one makes it exactly one VM and leaves sound state."""
-    seed = int.from_bytes(os.urandom(4), "big")
-    print("seed", seed)
-    moments = random.Random(seed)
-    start = time.monotonic()
-    world.launch("--name-suffix", "warm")
-    whole = time.monotonic() - start
-    for i in range(15):
-        suffix = ["--name-suffix", f"r{i}"]
-        with subprocess.Popen(world.command(*suffix), env=world.env, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as process:
-            time.sleep(moments.uniform(0, whole))
-            process.send_signal(signal.SIGKILL)
-        report = world.launch(*suffix)
-        made = [n for _, n in world.compute.instances if n == f"flask-app-r{i}"]
-        assert len(made) == 1 and report["instances"][0]["status"] == "RUNNING"
-        assert not world.intents()
-    ids = [v["id"] for v in world.saved()["vms"]]
-    assert sorted(ids) == sorted(v["id"] for v in world.compute.instances.values())

@@ -214,7 +214,9 @@ static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode 
                             "the answer is over %zu bytes; no more was read", response->body.max);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return vmcp_fail_at(err, VMCP_E_TIMEOUT, origin, "%s", text);
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+    /* After the request was sent it is the answer that is not HTTP. */
+    if (!response->maybe_sent &&
+        (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))
         return vmcp_fail_at(err, VMCP_E_URL_MALFORMED, origin, "%s", text);
     return vmcp_fail_at(err, VMCP_E_NETWORK, origin, "%s", text);
 }
