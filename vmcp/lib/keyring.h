@@ -60,8 +60,9 @@ VMCP_MUST_CHECK int vmcp_keyring_load(struct vmcp_keyring *ring, const char *dir
                                       struct vmcp_error *err);
 
 /* Lock a folder until *ret_fd is closed: shared for reading keys, exclusive for moving them; both
- * wait, and VMCP_E_STATE_BUSY after VMCP_KEYRING_LOCK_WAIT. VMCP_LOCK_TRY is exclusive too, and VMCP_E_STATE_BUSY where another holds it: rotations
- * hold it on active/ from their beginning to their end, and the keys folder only while they move.
+ * wait, and VMCP_E_STATE_BUSY after VMCP_KEYRING_LOCK_WAIT. VMCP_LOCK_TRY is exclusive too, and
+ * VMCP_E_STATE_BUSY where another holds it: rotations hold it on active/ from their beginning to
+ * their end, and the keys folder only while they move.
  */
 enum vmcp_lock { VMCP_LOCK_SHARED, VMCP_LOCK_EXCLUSIVE, VMCP_LOCK_TRY };
 VMCP_MUST_CHECK int vmcp_keyring_lock(const char *dir, enum vmcp_lock how, int *ret_fd,
