@@ -37,10 +37,10 @@ PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
 SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
 SCRIPTS := .ci/run tests/deps configs/flask-app.sh vmcp/packaging/deb.sh \
-        tests/deb/probe.sh $(wildcard vmcp/packaging/debian/vmcpd.p*)
+        vmcp/packaging/install.sh tests/deb/probe.sh $(wildcard vmcp/packaging/debian/vmcpd.p*)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-.PHONY: all deps demo check fuzz bench lint format man install clean help
+.PHONY: all deps demo check unit fuzz fuzzers bench lint format man install deb debcheck clean help
 all: $(PROGRAMS)
 
 # Products: what each is made of, and the libraries that it links
@@ -101,7 +101,6 @@ check: ## unit and end-to-end tests; SANITIZE=address,undefined for a build with
 	@$(MAKE) --no-print-directory -j$(shell nproc) all unit
 	@$(PYTHON) tests/check.py $(B)
 
-.PHONY: unit fuzzers
 unit: $(UNIT)
 fuzzers: $(FUZZ)
 
@@ -131,21 +130,8 @@ format: ## clang-format all sources
 man: all ## man pages, from their templates and --help, in build/release/man
 	@$(PYTHON) docs/man/make.py $(B)/bin $(B)/man
 
-install: I = $(DESTDIR)$(PREFIX)
 install: all man ## programs, library, headers, man pages and units below PREFIX
-	install -D -m 755 -t $(I)/bin $(PROGRAMS)
-	install -D -m 644 -t $(I)/lib $(B)/libvmcp.a
-	install -D -m 644 -t $(I)/include/vmcp vmcp/lib/*.h
-	install -D -m 644 -t $(I)/share/man/man1 $(B)/man/*.1
-	install -D -m 644 -t $(I)/share/man/man8 $(B)/man/*.8
-	install -D -m 644 -t $(I)/lib/systemd/system vmcp/packaging/vmcpd.service vmcp/packaging/vmcpd.socket
-	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(I)/lib/systemd/system/vmcpd.service
-	install -D -m 644 vmcp/packaging/vmcp.sysusers $(I)/lib/sysusers.d/vmcp.conf
-	install -D -m 644 vmcp/packaging/vmcp.tmpfiles $(I)/lib/tmpfiles.d/vmcp.conf
-	install -d $(I)/lib/pkgconfig $(I)/share/bash-completion/completions
-	$(B)/bin/vmcp completion bash > $(I)/share/bash-completion/completions/vmcp
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' vmcp/packaging/libvmcp.pc.in \
-	    > $(I)/lib/pkgconfig/libvmcp.pc
+	@vmcp/packaging/install.sh $(B) $(PREFIX) $(VERSION) $(DESTDIR)
 
 deb: ## Debian packages, in build/release/deb
 	@tests/deps build deb

@@ -40,13 +40,13 @@ def test_headers_that_do_not_fit_leave_nothing(vmcpd, head):
     server = vmcpd()
     cookie = b"" if b"?" in head else b"Cookie: " + b"a=b;" * 800 + b"\r\n"
     text = b"GET " + head + b" HTTP/1.1\r\nHost: x\r\n" + cookie + b"\r\n"
-    for _ in range(100):
+    for _ in range(300):
         request(server.port, text)
     before = rss_kib(server.process.pid)
-    for _ in range(400):
+    for _ in range(1600):  # each left 5 KB behind once
         request(server.port, text)
     # A sanitizer keeps what is freed, and the exit code tells of leaks.
-    assert SANITIZED or rss_kib(server.process.pid) - before < 2 * 1024
+    assert SANITIZED or rss_kib(server.process.pid) - before < 4 * 1024
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(timeout=20) == 0
 
