@@ -26,8 +26,30 @@ void vmcp_buf_reset(struct vmcp_buf *b)
         b->data[0] = '\0';
 }
 
-/* Room for `more` bytes and the NUL. The old memory is wiped when it moves: a buffer that grew
- * must leave no copy of a secret behind. */
+/* The old memory is wiped when it moves: a buffer that grew must leave no copy of a secret behind.
+ */
+static bool move(struct vmcp_buf *b, size_t cap)
+{
+    char *data = malloc(cap);
+    if (!data)
+        return false;
+    if (b->data) {
+        memcpy(data, b->data, b->len + 1);
+        OPENSSL_cleanse(b->data, b->cap);
+        free(b->data);
+    }
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
+void vmcp_buf_fit(struct vmcp_buf *b)
+{
+    if (b->data && b->cap > b->len + 1)
+        (void)move(b, b->len + 1);
+}
+
+/* Room for `more` bytes and the NUL. */
 static bool reserve(struct vmcp_buf *b, size_t more)
 {
     if (b->failed)
@@ -42,19 +64,9 @@ static bool reserve(struct vmcp_buf *b, size_t more)
     size_t cap = b->cap ? b->cap * 2 : 64;
     if (cap < need)
         cap = need;
-    char *data = malloc(cap);
-    if (!data) {
+    if (!move(b, cap))
         b->failed = VMCP_E_NO_MEMORY;
-        return false;
-    }
-    if (b->data) {
-        memcpy(data, b->data, b->len);
-        OPENSSL_cleanse(b->data, b->cap);
-        free(b->data);
-    }
-    b->data = data;
-    b->cap = cap;
-    return true;
+    return !b->failed;
 }
 
 void vmcp_buf_add(struct vmcp_buf *b, const void *data, size_t len)

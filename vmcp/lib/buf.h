@@ -36,6 +36,7 @@ struct vmcp_buf {
 void vmcp_buf_clear(struct vmcp_buf *b); /* frees; the buffer is empty and usable again */
 void vmcp_buf_wipe(struct vmcp_buf *b);  /* the same for what held a secret: wiped first */
 void vmcp_buf_reset(struct vmcp_buf *b); /* empties, keeps the memory */
+void vmcp_buf_fit(struct vmcp_buf *b);   /* gives memory back that the content does not need */
 
 void vmcp_buf_add(struct vmcp_buf *b, const void *data, size_t len);
 /* Make room for `len` more bytes at once: what is added next moves nothing. Asking for

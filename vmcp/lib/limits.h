@@ -54,7 +54,7 @@
 
 /* HTTP, both servers */
 #define HTTP_HEADER_MAX        (8 * 1024)  /* request line and headers */
-#define HTTP_POOL_MAX          (12 * 1024) /* of a connection: headers, both ways */
+#define HTTP_POOL_MAX          (10 * 1024) /* of a connection: headers, both ways */
 #define HTTP_BODY_MAX          (1024 * 1024)
 #define HTTP_PARAMS_MAX        32 /* query parameters of one request */
 #define HTTP_SEGMENTS_MAX      24 /* {…} and * parts of one route */

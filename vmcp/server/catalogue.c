@@ -58,6 +58,16 @@ static int grow(struct srv_catalogue *c, struct vmcp_error *err)
     return 0;
 }
 
+/* Thousands of machines stay in memory: what the drafts say is kept nowhere else. */
+static void slim(struct srv_machine *m)
+{
+    vmcp_buf_fit(&m->v2);
+    vmcp_buf_fit(&m->v1.text);
+    vmcp_buf_fit(&m->v1.json);
+    json_decref(m->config.machine);
+    m->config.machine = NULL;
+}
+
 /* What does not change from answer to answer is made once. */
 static int prepare(struct srv_machine *m, struct vmcp_error *err)
 {
@@ -67,6 +77,8 @@ static int prepare(struct srv_machine *m, struct vmcp_error *err)
     int rc = m->drafted ? vmcp_respond_draft(c, &m->v2, err) : 0;
     if (rc == 0 && m->drafted && !vmcp_config_needs_v2(c))
         rc = vmcp_v1_draft_make(c->machine, &m->v1, err);
+    if (rc == 0 && m->drafted)
+        slim(m);
     return rc;
 }
 

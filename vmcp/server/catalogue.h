@@ -14,7 +14,7 @@
 #include "lib/v1.h"
 
 struct srv_machine {
-    struct vmcp_config config;
+    struct vmcp_config config; /* without its `machine` where that is drafted */
     bool drafted; /* the machine has no macros: what does not depend on the question is made */
     struct vmcp_v1_draft v1; /* empty where version 1 cannot carry the machine */
     struct vmcp_buf v2;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reload.h"
 
+#include <malloc.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,9 +32,18 @@ static void report(void *arg, const char *path, size_t line, size_t column, bool
         json_array_append_new(findings, json_string(b.data));
 }
 
+/* Loading leaves holes of all sizes behind, and a set that was replaced one as large as itself: the
+ * C library would keep them until the process ends. */
+static void give_memory_back(void)
+{
+    (void)malloc_trim(0);
+}
+
 int srv_load(const struct srv_settings *settings, struct srv_snapshot **ret, struct vmcp_error *err)
 {
-    return srv_snapshot_load(settings, report, NULL, ret, err);
+    int rc = srv_snapshot_load(settings, report, NULL, ret, err);
+    give_memory_back();
+    return rc;
 }
 
 static void log_outcome(const struct srv_service *service, const char *why,
@@ -66,6 +77,7 @@ int srv_reload(struct srv_service *service, const char *why, json_t **ret_findin
         srv_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",
                    failure.text);
     }
+    give_memory_back();
     log_outcome(service, why, rc < 0 ? &failure : NULL);
     if (ret_findings)
         *ret_findings = steal(&findings);
