@@ -18,7 +18,6 @@ static const struct vmcp_option options[] = {
     {"follow", NULL, VMCP_OPT_FLAG, offsetof(struct target_args, follow), 0, 0,
      "go on until the VM has stopped"},
     {"port", "N", VMCP_OPT_INT, offsetof(struct target_args, port), 1, 4, "serial port (1)"},
-    TARGET_FORCE_ROW,
     TARGET_ROWS,
     {0},
 };

@@ -8,7 +8,7 @@
 #include "option_rows.h"
 #include "target.h"
 
-static const struct vmcp_option options[] = {TARGET_FORCE_ROW, TARGET_ROWS, {0}};
+static const struct vmcp_option options[] = {TARGET_ROWS, {0}};
 
 const struct vmcp_command launch_status_command = {
     .name = "vmcp-launch status",

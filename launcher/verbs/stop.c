@@ -8,13 +8,7 @@
 #include "option_rows.h"
 #include "target.h"
 
-#define DRY_ROW                                                   \
-    {                                                             \
-        "dry-run", NULL, VMCP_OPT_FLAG, TARGET_AT(dry_run), 0, 0, \
-            "send no write; say what would be done"               \
-    }
-
-static const struct vmcp_option options[] = {TARGET_FORCE_ROW, DRY_ROW, TARGET_ROWS, {0}};
+static const struct vmcp_option options[] = {TARGET_ROWS, {0}};
 
 static const char details[] =
     "Acts on VMs that were made from here, or whose session, domain and machine fit a freshly\n"

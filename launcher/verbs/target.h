@@ -21,34 +21,22 @@ struct target_args {
     }
 
 /* The rows that all of them have; a verb's own stand before. */
+/* clang-format off */
 #define TARGET_AT(field) offsetof(struct target_args, settings.field)
-#define TARGET_ROWS                                                                                 \
-    LAUNCH_ASK_ROWS(TARGET_AT), LAUNCH_CLOUD_ROWS(TARGET_AT),                                       \
-        {"name-suffix",                                                                             \
-         "S",                                                                                       \
-         VMCP_OPT_STRING,                                                                           \
-         TARGET_AT(name_suffix),                                                                    \
-         0,                                                                                         \
-         0,                                                                                         \
-         "the VMs that were named NAME-S"},                                                         \
-        {"count",                                                                                   \
-         "N",                                                                                       \
-         VMCP_OPT_INT,                                                                              \
-         TARGET_AT(count),                                                                          \
-         1,                                                                                         \
-         VMCP_COUNT_MAX,                                                                            \
-         "VMs, named NAME-1 to NAME-N (what the machine says)"},                                    \
-        {"timeout", "SECONDS", VMCP_OPT_INT, TARGET_AT(timeout), 1, 86400, "for operations (600)"}, \
-        {"state-dir", "DIR", VMCP_OPT_STRING, TARGET_AT(state_dir), 0, 0, "where to keep state"},   \
-    {                                                                                               \
-        "json", NULL, VMCP_OPT_FLAG, TARGET_AT(json), 0, 0, "print one JSON object on stdout"       \
-    }
-
-#define TARGET_FORCE_ROW                                                          \
-    {                                                                             \
-        "force", "ID", VMCP_OPT_LIST, offsetof(struct target_args, forced), 0, 0, \
-            "this VM, by its numeric id, whosever it is"                          \
-    }
+#define TARGET_ROWS \
+    {"force", "ID", VMCP_OPT_LIST, offsetof(struct target_args, forced), 0, 0, \
+     "this VM, by its numeric id, whosever it is"}, \
+    {"dry-run", NULL, VMCP_OPT_FLAG, TARGET_AT(dry_run), 0, 0, \
+     "send no write; say what would be done"}, \
+    LAUNCH_ASK_ROWS(TARGET_AT), LAUNCH_CLOUD_ROWS(TARGET_AT), \
+    {"name-suffix", "S", VMCP_OPT_STRING, TARGET_AT(name_suffix), 0, 0, \
+     "the VMs that were named NAME-S"}, \
+    {"count", "N", VMCP_OPT_INT, TARGET_AT(count), 1, VMCP_COUNT_MAX, \
+     "VMs, named NAME-1 to NAME-N (what the machine says)"}, \
+    {"timeout", "SECONDS", VMCP_OPT_INT, TARGET_AT(timeout), 1, 86400, "for operations (600)"}, \
+    {"state-dir", "DIR", VMCP_OPT_STRING, TARGET_AT(state_dir), 0, 0, "where to keep state"}, \
+    {"json", NULL, VMCP_OPT_FLAG, TARGET_AT(json), 0, 0, "print one JSON object on stdout"}
+/* clang-format on */
 
 /* What a verb does with what was found. */
 typedef int (*target_act)(struct launch_run *run, const struct target_args *args,

@@ -283,6 +283,23 @@ def test_dry_run_of_stop_and_delete(world, name, would):
     assert len(world.compute.writes()) == writes and world.saved() == saved
 
 
+@pytest.mark.parametrize("name", ["launch", "plan", "bootstrap", "status", "stop", "delete", "logs"])
+@pytest.mark.parametrize("there", [False, True])
+def test_dry_run_of_every_verb(world, name, there):
+    """No write is sent, and nothing but the local id is made."""
+    if there:
+        world.launch()
+        world.compute.instances[ZONE, "flask-app"]["status"] = "TERMINATED"
+    writes = len(world.compute.writes())
+    before = sorted(str(p) for p in world.state.rglob("*"))
+    done = world.run(name, *([] if name == "plan" else ["--dry-run"]))
+    assert done.returncode == (1 if name == "logs" and not there else 0), done.stderr
+    assert done.report["dryRun"] is True and len(world.compute.writes()) == writes
+    after = sorted(str(p) for p in world.state.rglob("*"))
+    assert [p for p in after if p not in before] in ([], [str(world.state / "local-id"),
+                                                          str(world.state / "lock")])
+
+
 def test_stop_settles_first(world):
     world.compute.pending = 1000
     assert world.run("--timeout", "1").returncode == 8
