@@ -424,6 +424,93 @@ def test_explain(vmcp, sign, keys):
     assert done.out.splitlines()[-1].lstrip().startswith("^")
 
 
+@pytest.mark.parametrize("changes, words", [
+    ({"iss": "other.example.org"}, f"the answer is of other.example.org; {DOMAIN} was wanted"),
+    ({"sub": "db"}, "the answer is the machine db; web was wanted"),
+    ({"aud": "host-2"}, "the answer was made for the host id host-2; ours is host-1"),
+    ({"aud": "host-2" * 40}, "for the host id host-2host-2…; ours is host-1"),  # a secret of its own
+    ({"nonce": "Salt-2"}, "the answer was made for the salt Salt-2; Salt-1 was sent: it is a replay"),
+    ({"nonce": "S" * 200}, f"for the salt {'S' * 64}…; Salt-1 was sent: it is a replay"),
+])
+def test_a_mismatch_shows_both(vmcp, keys, changes, words):
+    """Behind a good signature the answer's own words help whoever reads them."""
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(**changes)).encode()
+    for verb in ("verify", "explain"):
+        done = vmcp(verb, "--trust", keys["ed25519"].pub, *EXPECT, stdin=text, code=1)
+        assert words in done.out + done.err
+
+
+@pytest.mark.parametrize("at, words", [
+    ("2026-11-20T05:00:00Z", None), ("1795150800", None), ("2026-11-20T06:30:00.5+01:30", None),
+    ("2026-11-20 05:10:00Z", None),  # within the skew
+    ("2026-11-21T07:05:00Z", "expired 26 h ago, at 2026-11-20T05:05:00Z: "),
+    ("2026-11-29T07:05:00Z", "expired 9 days ago, at 2026-11-20T05:05:00Z: "),
+    ("2026-11-20T04:48:00Z", "issued 12 min in the future, at 2026-11-20T05:00:00Z: "
+                             "are the clocks right? (300 s apart are allowed)"),
+])
+def test_explain_as_of_then(vmcp, keys, at, words):
+    iat = 1795150800
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(iat=iat, exp=iat + 300)).encode()
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, "--at", at, stdin=text,
+                code=1 if words else 0)
+    assert (words or "ok   time") in done.out and "now 2026-11-2" in done.out
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-11-20", "2026-11-20T05:00:00", "-1",
+                                "2026-11-31T05:00:00Z", "2026-13-01T05:00:00Z", "1969-12-31T23:59:59Z",
+                                "2026-11-20T24:00:00Z", "2026-11-20T05:00:00+1:00", "99999999999999999",
+                                "2026-11-20T05:00:00Zz", "2026-11-2"])
+def test_explain_as_of_no_time(vmcp, keys, sign, at):
+    done = vmcp("explain", "--trust", keys["ed25519"].pub, *EXPECT, "--at", at, "--json",
+                stdin=sign().encode(), code=2)
+    assert done.json["code"] == "usage" and "is not a time" in done.json["detail"]
+    vmcp("verify", "--trust", keys["ed25519"].pub, *EXPECT, "--at", "1", code=2)  # explain's alone
+
+
+def test_an_untrusted_key_is_told_the_trusted_ones(vmcp, keys, sign):
+    thumbprints = {k: vmcp("thumbprint", keys[k].path).out.strip() for k in ("ed25519", "p-256")}
+    done = vmcp("verify", "--trust", keys["p-256"].pub, *EXPECT, stdin=sign().encode(), code=1)
+    assert (f"the answer names the key {thumbprints['ed25519']}, which is not among the trusted "
+            f"ones of {DOMAIN}: {thumbprints['p-256']} [key-untrusted]") in done.err
+    more = [x for i in range(9) for x in ("--thumbprint", f"{i}" * 43)]
+    done = vmcp("verify", *more, *EXPECT, stdin=sign().encode(), code=1)
+    assert f": {'0' * 43}, {'1' * 43} and 7 more [" in done.err
+
+
+def test_the_other_version_and_nothing(vmcp, keys, sign):
+    trust = ("--trust", keys["rsa-2048"].pub, "--trust", keys["ed25519"].pub)
+    v1 = json.dumps(v1_sign(private(keys, "rsa-2048"), V1_MACHINE, "Salt-1")).encode()
+    for text, options, words in ((v1, (), "--format v1"), (b" \n" + v1, (), "--format v1"),
+                                 (sign().encode(), ("--format", "v1"), "--format v2"),
+                                 (b"", (), "empty"), (b"\n", ("--format", "v1"), "empty")):
+        done = vmcp("verify", *trust, *EXPECT, *options, "--json", stdin=text, code=1)
+        assert done.json["code"] == "answer-malformed" and words in done.json["detail"]
+
+
+def test_what_version_1_cannot_be_held_against(vmcp, keys):
+    text = json.dumps(v1_sign(private(keys, "rsa-2048"), V1_MACHINE, "Salt-1")).encode()
+    options = ("--format", "v1", "--trust", keys["rsa-2048"].pub, *SIGN, "--min-serial", "3",
+               "--expect-name", V1_MACHINE["name"])
+    note = "note: --domain, --hostid, --min-serial: version 1 carries nothing"
+    assert note in vmcp("verify", *options, stdin=text).err
+    done = vmcp("explain", *options, stdin=text)
+    assert note in done.err
+    assert re.findall("^skip ([a-z]+)", done.out, re.M) == ["domain", "host", "time", "serial"]
+    told = vmcp("explain", *options, "--json", stdin=text).json["checks"]
+    assert [c["check"] for c in told if c["code"] == "not-checked"] == ["iss", "aud", "time", "serial"]
+    done = vmcp("verify", *options[:-1], "db", stdin=text, code=1)
+    assert f"the answer's name is \"{V1_MACHINE['name']}\"; \"db\" was wanted" in done.err
+    assert "--expect-name" in done.err
+
+
+def test_skew_as_time(vmcp, keys):
+    now = int(time.time())
+    text = token(private(keys, "ed25519"), "EdDSA", good_claims(iat=now - 700, exp=now - 400)).encode()
+    trust = ("--trust", keys["ed25519"].pub)
+    vmcp("verify", *trust, *EXPECT, stdin=text, code=1)
+    vmcp("verify", *trust, *EXPECT, "--max-skew", "10m", stdin=text)
+
+
 EVIL = "\x1b]0;evil\x07\n\x7f\x9b\u202eeslaf\u2066"
 
 

@@ -2,16 +2,20 @@
 #include "expect.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/auto.h"
 #include "lib/file.h"
+#include "lib/instant.h"
 #include "lib/name.h"
 
 #define AT(field) offsetof(struct cmd_expect, field)
 
-const struct vmcp_option cmd_expect_options[] = {
+const struct vmcp_option cmd_explain_options[] = {
+    {"at", "TIME", VMCP_OPT_STRING, AT(at), 0, 0,
+     "judge as of then: 2026-11-20T05:00:00Z, or seconds since 1970"},
     {"trust", "FILE", VMCP_OPT_LIST, AT(trust), 0, 0,
      "trusted keys: PEM, a JWK set, or lines of thumbprints"},
     {"thumbprint", "T", VMCP_OPT_LIST, AT(thumbprints), 0, 0, "trust the key of this thumbprint"},
@@ -24,8 +28,8 @@ const struct vmcp_option cmd_expect_options[] = {
     {"expect-name", "NAME", VMCP_OPT_STRING, AT(expect_name), 0, 0,
      "version 1: what `name` must be (default: --machine)"},
     {"min-serial", "N", VMCP_OPT_INT, AT(min_serial), 0, VMCP_SERIAL_MAX, "refuse a lower serial"},
-    {"max-skew", "SECONDS", VMCP_OPT_INT, AT(max_skew), 0, VMCP_SKEW_MAX,
-     "how far clocks may differ (300)"},
+    {"max-skew", "TIME", VMCP_OPT_TIME, AT(max_skew), 0, VMCP_SKEW_MAX,
+     "how far clocks may differ (300s)"},
     {"complete", NULL, VMCP_OPT_FLAG, AT(complete), 0, 0,
      "a missing expectation is an error, not left unchecked"},
     {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "the answer's version (v2)"},
@@ -59,6 +63,22 @@ static int check_names(const struct cmd_expect *a, struct vmcp_error *err)
     return rc;
 }
 
+/* What was said, and version 1 has nothing of that could be held against it. */
+static void note_idle(const struct cmd_expect *a)
+{
+    const char *const said[] = {a->domain ? "--domain" : NULL, a->hostid ? "--hostid" : NULL,
+                                a->min_serial > 0 ? "--min-serial" : NULL, a->at ? "--at" : NULL};
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
+        if (said[i]) {
+            fprintf(stderr, "%s%s", *comma ? comma : "note: ", said[i]);
+            comma = ", ";
+        }
+    if (*comma)
+        fputs(": version 1 carries nothing that this could be held against; it is not checked\n",
+              stderr);
+}
+
 int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_check on_check,
                       void *arg, struct vmcp_answer *ret, struct vmcp_error *err)
 {
@@ -74,7 +94,10 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
                                  .complete = a->complete,
                                  .on_check = on_check,
                                  .on_check_arg = arg};
+    int64_t now = 0;
     int rc = check_names(a, err);
+    if (rc == 0 && a->at)
+        rc = vmcp_instant_parse(a->at, &now, err);
     path = path ? path : "-";
     if (rc == 0)
         rc = cmd_stdin_once(cmd_count_stdin(&a->trust) + cmd_is_stdin(a->jwks) + cmd_is_stdin(path),
@@ -91,6 +114,8 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
     if (rc < 0)
         return rc;
     expect.trust = trust;
-    expect.now = time(NULL);
+    expect.now = a->at ? now : time(NULL);
+    if (expect.format == VMCP_FORMAT_V1)
+        note_idle(a);
     return vmcp_answer_verify(b.data ? b.data : "", b.len, &expect, ret, err);
 }

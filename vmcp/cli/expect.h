@@ -9,6 +9,7 @@
 struct cmd_expect {
     struct vmcp_list trust, thumbprints;
     const char *domain, *salt, *hostid, *machine, *expect_name, *format, *jwks;
+    const char *at; /* the time to judge as of; NULL: now */
     int64_t min_serial, max_skew;
     bool complete, json;
 };
@@ -18,8 +19,9 @@ struct cmd_expect {
         .max_skew = VMCP_SKEW_DEFAULT \
     }
 
-/* The option table of both verbs, for a struct cmd_expect. */
-extern const struct vmcp_option cmd_expect_options[];
+/* The option tables of both verbs, for a struct cmd_expect: explain has one row more, the first. */
+extern const struct vmcp_option cmd_explain_options[];
+#define CMD_VERIFY_OPTIONS (cmd_explain_options + 1)
 
 /* Read the answer (a path, or NULL or "-" for standard input) and decide. Each check is told to
  * `on_check` (NULL: nobody). */

@@ -9,12 +9,15 @@ static const struct vmcp_command command = {
     .name = "vmcp explain",
     .operands = "[ANSWER]",
     .summary = "show, check by check, why an answer is good or not",
-    .options = cmd_expect_options,
+    .options = cmd_explain_options,
     .max_operands = 1,
     .details =
         "Takes what `vmcp verify` takes and prints one line for each check, in the order in\n"
         "which they are made: what is looked at, what it is held against, and, where it fails,\n"
-        "why; nothing is checked behind the first failure. Exit code as verify.\n"
+        "why; nothing is checked behind the first failure, and what is not checked is marked "
+        "skip.\n"
+        "Exit code as verify. With --at the answer is judged by another clock than this one's:\n"
+        "was it good when it came?\n"
         "\n"
         "To see why a launcher refuses, ask as it does, with a salt and a host id of your own,\n"
         "and hold the answer against the launcher's trust file, domain and machine.\n",
@@ -54,7 +57,7 @@ static void print_check(const struct told *t, const char *what, const char *with
                         const struct vmcp_error *err)
 {
     bool value = false, skipped = rc == 0 && open;
-    const char *mark = rc < 0 ? "FAIL" : skipped ? "-" : "ok";
+    const char *mark = rc < 0 ? "FAIL" : skipped ? "skip" : "ok";
     const char *on = !t->colour ? "" : rc < 0 ? "\033[31m" : skipped ? "\033[33m" : "\033[32m";
     const char *name = label(what, &value);
     printf("%s%-4s%s ", on, mark, t->colour ? "\033[0m" : "");

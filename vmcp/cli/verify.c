@@ -6,7 +6,7 @@ static const struct vmcp_command command = {
     .name = "vmcp verify",
     .operands = "[ANSWER]",
     .summary = "verify an answer",
-    .options = cmd_expect_options,
+    .options = CMD_VERIFY_OPTIONS,
     .max_operands = 1,
     .details =
         "ANSWER is a file; without one, or as -, it is standard input. Prints the verified\n"

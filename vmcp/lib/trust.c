@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trust.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "buf.h"
@@ -111,21 +112,45 @@ void vmcp_trust_resolve_key(struct vmcp_trust *trust, struct vmcp_key *key, bool
     }
 }
 
-/* What is wrong with the key that an answer names. */
-static int refuse_kid(const struct trusted *item, const char *domain, struct vmcp_error *err)
+enum { TOLD_MAX = 2 }; /* thumbprints that one message has room for */
+
+/* The key that an answer names is none of ours: which are? */
+static int refuse_unknown(const struct vmcp_trust *trust, const char *kid, const char *domain,
+                          struct vmcp_error *err)
 {
-    if (item && item->retired)
+    char list[160] = "";
+    size_t told = 0, more = 0, len = 0;
+    for (size_t i = 0; i < trust->count; i++) {
+        const struct trusted *t = &trust->items[i];
+        if (t->retired)
+            continue;
+        if (told == TOLD_MAX) {
+            more++;
+            continue;
+        }
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", told ? ", " : "",
+                                t->thumbprint);
+        told++;
+    }
+    if (more)
+        snprintf(list + len, sizeof(list) - len, " and %zu more", more);
+    return vmcp_fail(
+        err, VMCP_E_KEY_UNTRUSTED,
+        "the answer names the key %.43s, which is not among the trusted ones%s%.40s%s%s", kid,
+        domain ? " of " : "", domain ? domain : "", told ? ": " : ", which are all retired", list);
+}
+
+/* What is wrong with the key that an answer names. */
+static int refuse_kid(const struct trusted *item, struct vmcp_error *err)
+{
+    if (item->retired)
         return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
                          "the answer is signed by the key %s, which is retired and signs no more",
                          item->thumbprint);
-    if (item)
-        return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
-                         "the key %s is trusted, but only its thumbprint is known; it is not in "
-                         "the endpoint's key set, or none was given",
-                         item->thumbprint);
     return vmcp_fail(err, VMCP_E_KEY_UNTRUSTED,
-                     "the answer is signed by a key that is not among the trusted ones%s%s",
-                     domain ? " of " : "", domain ? domain : "");
+                     "the key %s is trusted, but only its thumbprint is known; it is not in the "
+                     "endpoint's key set, or none was given",
+                     item->thumbprint);
 }
 
 static bool is_good(const struct trusted *item)
@@ -159,7 +184,7 @@ int vmcp_trust_find(const struct vmcp_trust *trust, const char *domain, const ch
                          trust->domain, domain);
     const struct trusted *found = kid ? find_item(trust, kid) : NULL;
     if (kid && (!found || !is_good(found)))
-        return refuse_kid(found, domain, err);
+        return found ? refuse_kid(found, err) : refuse_unknown(trust, kid, domain, err);
     int rc = kid ? 0 : find_fitting(trust, alg, &found, err);
     if (rc < 0)
         return rc;

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "base64.h"
 #include "buf.h"
+#include "claims.h"
 #include "json.h"
 #include "jws.h"
 #include "machine.h"
@@ -25,8 +26,6 @@ static int check_expectation(const struct vmcp_expect *e, struct vmcp_error *err
     return 0;
 }
 
-static const char not_checked[] = "not checked: nothing was expected";
-
 static unsigned left_open(const struct vmcp_expect *e)
 {
     if (e->format == VMCP_FORMAT_V1)
@@ -35,104 +34,6 @@ static unsigned left_open(const struct vmcp_expect *e)
     return (e->domain ? 0u : VMCP_UNCHECKED_DOMAIN) | (e->machine ? 0u : VMCP_UNCHECKED_MACHINE) |
            (e->hostid ? 0u : VMCP_UNCHECKED_HOSTID) |
            (e->min_serial > 0 ? 0u : VMCP_UNCHECKED_SERIAL);
-}
-
-/* Pass a check's outcome on, told to whoever listens. */
-static int told(const struct vmcp_expect *e, const char *what, const char *with, int rc,
-                const struct vmcp_error *err)
-{
-    if (e->on_check)
-        e->on_check(e->on_check_arg, what, with, rc, err);
-    return rc;
-}
-
-/* One of the claims that must be strings; `want` NULL: any. */
-static int check_claim(const json_t *payload, const char *claim, const char *want,
-                       enum vmcp_code code, const char *mismatch, struct vmcp_error *err)
-{
-    const json_t *value = json_object_get(payload, claim);
-    if (!json_is_string(value))
-        return vmcp_fail_at(err, VMCP_E_CLAIMS, claim, "the claim `%s` is %s", claim,
-                            value ? "not a string" : "missing");
-    if (want && strcmp(json_string_value(value), want) != 0)
-        return vmcp_fail_at(err, code, claim, "%s", mismatch);
-    return 0;
-}
-
-static int integer_claim(const json_t *payload, const char *claim, int64_t *ret,
-                         struct vmcp_error *err)
-{
-    const json_t *value = json_object_get(payload, claim);
-    json_int_t n = json_integer_value(value);
-    if (!json_is_integer(value) || n < 0 || n > VMCP_SERIAL_MAX)
-        return vmcp_fail_at(err, VMCP_E_CLAIMS, claim,
-                            "the claim `%s` is to be an integer from 0 to 2^53-1", claim);
-    *ret = n;
-    return 0;
-}
-
-/* What each claim must equal, whole, and what it means when it does not. */
-static int check_strings(const json_t *p, const struct vmcp_expect *e, struct vmcp_error *err)
-{
-    const struct {
-        const char *claim, *want;
-        enum vmcp_code code;
-        const char *mismatch;
-    } rows[] = {
-        {"iss", e->domain, VMCP_E_DOMAIN_MISMATCH,
-         "the answer is of another domain than the one that was asked"},
-        {"sub", e->machine, VMCP_E_MACHINE_MISMATCH,
-         "the answer is another machine's than the one that was asked for"},
-        {"aud", e->hostid, VMCP_E_HOSTID_MISMATCH,
-         "the answer was made for another host id than ours"},
-        {"nonce", e->salt, VMCP_E_SALT_MISMATCH,
-         "the answer was made for another salt than ours: it is a replay"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        int rc = check_claim(p, rows[i].claim, rows[i].want, rows[i].code, rows[i].mismatch, err);
-        if (told(e, rows[i].claim, rows[i].want ? rows[i].want : not_checked, rc, err) < 0)
-            return rc;
-    }
-    return told(e, "jti", "", check_claim(p, "jti", NULL, VMCP_E_CLAIMS, "", err), err);
-}
-
-static int check_time(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
-                      struct vmcp_error *err)
-{
-    int rc = integer_claim(p, "iat", &a->iat, err);
-    if (rc == 0)
-        rc = integer_claim(p, "exp", &a->exp, err);
-    if (rc < 0)
-        return rc;
-    if (a->iat > e->now + e->skew)
-        return vmcp_fail_at(err, VMCP_E_NOT_YET_VALID, "iat",
-                            "the answer is from %lld s in the future; is the clock right? (skew "
-                            "allowed: %d s)",
-                            (long long)(a->iat - e->now), e->skew);
-    if (e->now > a->exp + e->skew)
-        return vmcp_fail_at(err, VMCP_E_EXPIRED, "exp",
-                            "the answer ran out %lld s ago; is the clock right? (skew allowed: %d "
-                            "s)",
-                            (long long)(e->now - a->exp), e->skew);
-    if (a->exp <= a->iat || a->exp - a->iat > VMCP_TTL_MAX)
-        return vmcp_fail_at(err, VMCP_E_LIFETIME, "exp",
-                            "a lifetime of %lld s; 1 to %d are allowed",
-                            (long long)(a->exp - a->iat), VMCP_TTL_MAX);
-    return 0;
-}
-
-static int check_serial(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
-                        struct vmcp_error *err)
-{
-    int rc = integer_claim(p, "serial", &a->serial, err);
-    if (rc < 0)
-        return rc;
-    if (a->serial < e->min_serial)
-        return vmcp_fail_at(err, VMCP_E_SERIAL, "serial",
-                            "serial %lld is under %lld, which was seen before: the server is "
-                            "stale, or its machine file was put back",
-                            (long long)a->serial, (long long)e->min_serial);
-    return 0;
 }
 
 /* The machine and what stands beside it. */
@@ -188,10 +89,11 @@ static int check_signature(const struct vmcp_jws *jws, const struct vmcp_expect 
 {
     const struct vmcp_key *key = NULL;
     int rc = vmcp_trust_find(e->trust, e->domain, jws->kid, jws->alg, &key, err);
-    if (told(e, "key", jws->kid ? jws->kid : "the only one that fits the algorithm", rc, err) < 0)
+    if (vmcp_claims_told(e, "key", jws->kid ? jws->kid : "the only one that fits the algorithm", rc,
+                         err) < 0)
         return rc;
     rc = vmcp_jws_check(jws, key, err);
-    if (told(e, "signature", vmcp_alg_name(jws->alg), rc, err) < 0)
+    if (vmcp_claims_told(e, "signature", vmcp_alg_name(jws->alg), rc, err) < 0)
         return rc;
     take_key(a, key, jws->alg);
     return 0;
@@ -200,33 +102,57 @@ static int check_signature(const struct vmcp_jws *jws, const struct vmcp_expect 
 static int check_claims_of(const json_t *p, const struct vmcp_expect *e, struct vmcp_answer *a,
                            struct vmcp_error *err)
 {
-    char with[96];
-    int rc = check_strings(p, e, err);
+    int rc = vmcp_claims_strings(p, e, err);
     if (rc < 0)
         return rc;
     rc = take_names(p, a, err);
     if (rc < 0)
-        return told(e, "names", "a domain and a machine's name", rc, err);
-    snprintf(with, sizeof(with), "now %lld, skew %d s", (long long)e->now, e->skew);
-    rc = check_time(p, e, a, err);
-    if (told(e, "time", with, rc, err) < 0)
+        return vmcp_claims_told(e, "names", "a domain and a machine's name", rc, err);
+    rc = vmcp_claims_time(p, e, a, err);
+    if (rc == 0)
+        rc = vmcp_claims_serial(p, e, a, err);
+    if (rc < 0)
         return rc;
-    if (e->min_serial > 0)
-        snprintf(with, sizeof(with), "not under %lld", (long long)e->min_serial);
-    else
-        snprintf(with, sizeof(with), "%s", not_checked);
-    rc = check_serial(p, e, a, err);
-    if (told(e, "serial", with, rc, err) < 0)
-        return rc;
-    return told(e, "machine", "the schema", take_machine(p, a, err), err);
+    return vmcp_claims_told(e, "machine", "the schema", take_machine(p, a, err), err);
+}
+
+/* Is there anything, and is it at least not of the other version? Whoever mixes the two up is told
+ * so; what an answer looks like never decides how it is read. */
+static int check_likeness(const char *text, size_t len, enum vmcp_format format,
+                          struct vmcp_error *err)
+{
+    static const char base64url[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t i = 0;
+    if (len > VMCP_ANSWER_MAX)
+        return 0; /* that is wrong with it */
+    while (i < len && text[i] && strchr(" \t\r\n", text[i]))
+        i++;
+    if (i == len)
+        return vmcp_fail(err, VMCP_E_ANSWER_MALFORMED, "empty: there is no answer in it");
+    if (format == VMCP_FORMAT_V2 && text[i] == '{')
+        return vmcp_fail(err, VMCP_E_ANSWER_MALFORMED,
+                         "JSON, as an answer of version 1 is: that is read with --format v1");
+    if (format == VMCP_FORMAT_V2)
+        return 0;
+    size_t start = i;
+    while (i < len && text[i] && strchr(base64url, text[i]))
+        i++;
+    if (i > start && i < len && text[i] == '.')
+        return vmcp_fail(err, VMCP_E_ANSWER_MALFORMED,
+                         "three parts between dots, as an answer of version 2 has: that is read "
+                         "with --format v2");
+    return 0;
 }
 
 static int verify_v2(const char *text, size_t len, const struct vmcp_expect *e,
                      struct vmcp_answer *a, struct vmcp_error *err)
 {
     auto_jws struct vmcp_jws jws = {0};
-    int rc = vmcp_jws_parse(text, len, VMCP_ANSWER_TYP, &jws, err);
-    if (told(e, "form and header", "a JWS of type vmcp+jwt", rc, err) < 0)
+    int rc = check_likeness(text, len, VMCP_FORMAT_V2, err);
+    if (rc == 0)
+        rc = vmcp_jws_parse(text, len, VMCP_ANSWER_TYP, &jws, err);
+    if (vmcp_claims_told(e, "form and header", "a JWS of type vmcp+jwt", rc, err) < 0)
         return rc;
     rc = check_signature(&jws, e, a, err);
     return rc < 0 ? rc : check_claims_of(jws.payload, e, a, err);
@@ -296,13 +222,15 @@ static int verify_v1(const char *text, size_t len, const struct vmcp_expect *e,
     uint8_t sig[VMCP_SIGNATURE_MAX + 3];
     size_t sig_len = 0;
     auto_buf struct vmcp_buf signed_text = VMCP_BUF(4 * VMCP_ANSWER_MAX);
-    int rc = parse_v1(text, len, a, sig, &sig_len, err);
-    if (told(e, "form", "flat JSON with a signature", rc, err) < 0)
+    int rc = check_likeness(text, len, VMCP_FORMAT_V1, err);
+    if (rc == 0)
+        rc = parse_v1(text, len, a, sig, &sig_len, err);
+    if (vmcp_claims_told(e, "form", "flat JSON with a signature", rc, err) < 0)
         return rc;
     /* The rules of the keys come before the text: only by them has each document its own text. */
     vmcp_machine_check(a->params, "", &a->notes);
     rc = vmcp_diags_check(&a->notes, err);
-    if (told(e, "machine", "the schema", rc, err) < 0)
+    if (vmcp_claims_told(e, "machine", "the schema", rc, err) < 0)
         return rc;
     rc = vmcp_v1_text(a->params, &signed_text, err);
     vmcp_buf_adds(&signed_text, e->salt);
@@ -310,12 +238,10 @@ static int verify_v1(const char *text, size_t len, const struct vmcp_expect *e,
         rc = vmcp_buf_check(&signed_text, "the signed text", err);
     if (rc == 0)
         rc = check_v1_signature(e->trust, &signed_text, sig, sig_len, a, err);
-    if (told(e, "signature", "RS512 over the signed text and the salt", rc, err) < 0)
+    if (vmcp_claims_told(e, "signature", "RS512 over the signed text and the salt", rc, err) < 0)
         return rc;
     a->count = 1;
-    rc = check_claim(a->params, "name", e->name, VMCP_E_MACHINE_MISMATCH,
-                     "the answer's `name` is not the machine that was asked for", err);
-    return told(e, "name", e->name ? e->name : not_checked, rc, err);
+    return vmcp_claims_v1(a->params, e, err);
 }
 
 int vmcp_answer_verify(const char *text, size_t len, const struct vmcp_expect *expect,
