@@ -263,7 +263,7 @@ void srv_service_replace(struct srv_service *service, struct srv_snapshot *snaps
     service->reloads.last = VMCP_OK;
     service->reloads.last_at = time(NULL);
     pthread_mutex_unlock(&service->lock);
-    srv_snapshot_unref(old);
+    srv_snapshot_retire(old);
 }
 
 void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code)

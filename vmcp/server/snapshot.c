@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/auto.h"
 #include "lib/base64.h"
@@ -13,6 +14,8 @@
 #include "lib/keylist.h"
 #include "lib/keyname.h"
 #include "parallel.h"
+
+enum { RETIRE_LOOKS = 1000 }; /* one a millisecond */
 
 struct srv_snapshot *srv_snapshot_ref(struct srv_snapshot *snapshot)
 {
@@ -32,6 +35,13 @@ void srv_snapshot_unref(struct srv_snapshot *s)
     srv_document_clear(&s->keylist);
     srv_document_clear(&s->keylist_sig);
     free(s);
+}
+
+void srv_snapshot_retire(struct srv_snapshot *s)
+{
+    for (int i = 0; i < RETIRE_LOOKS && atomic_load(&s->refs) > 1; i++)
+        usleep(1000000 / RETIRE_LOOKS);
+    srv_snapshot_unref(s);
 }
 
 void srv_document_clear(struct srv_document *document)

@@ -52,6 +52,9 @@ void srv_document_clear(struct srv_document *document);
 
 struct srv_snapshot *srv_snapshot_ref(struct srv_snapshot *snapshot);
 void srv_snapshot_unref(struct srv_snapshot *snapshot); /* NULL is fine */
+/* Drop the reference when the requests that still use it are over, so that it is this thread and no
+ * client that pays for freeing a large set; after a second, drop it anyway. */
+void srv_snapshot_retire(struct srv_snapshot *snapshot);
 
 #define auto_snapshot VMCP_AUTO(srv_snapshot_auto_)
 VMCP_DEFINE_AUTO(srv_snapshot_auto_, struct srv_snapshot *, srv_snapshot_unref)
