@@ -25,7 +25,7 @@ import bench
 import load
 
 RESIDENT_MAX = 30_000_000
-GROWTH_KIB = 512
+GROWTH_KIB = 1024
 IDLE = 1000
 REQUEST = b"GET /vmcp/m0?" + bench.QUERY.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n"
 
