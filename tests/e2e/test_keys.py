@@ -421,6 +421,44 @@ def test_paths_and_uris(vmcp, keys, scratch):
     assert "[usage]" in vmcp("thumbprint", "https://example.org/key", code=2).err
 
 
+def test_what_is_not_a_key_is_told_apart(vmcp, keys, scratch):
+    pem, jwks = keys["ed25519"].pub.read_text(), vmcp("pubkey", keys["ed25519"].pub, "--format",
+                                                      "jwks").out
+    for text, words in ((jwks, "not a key but JSON, as a JWK or a JWK set is"),
+                        (pem.replace("M", "#", 1), "not a key but PEM that is damaged"),
+                        (pem[:60], "not a key but PEM that is damaged"), (pem[20:], "first line"),
+                        ("ssh-ed25519 AAAA root@a\n", "OpenSSH"), ("", "empty"), ("\n", "empty"),
+                        ("0\x03\x02\x01\x00", "DER"), ("what", "not a key; PEM or DER of")):
+        path = scratch / "what.key"
+        path.write_text(text)
+        for name in (path, "-"):
+            done = vmcp("pubkey", name, "--json", stdin=text.encode(), code=3).json
+            assert done["code"] == "key-malformed" and words in done["detail"], text
+    done = vmcp("verify", "--trust", keys["ed25519"].pub, "--salt", "s", code=1,
+                stdin=b"eyJhbGciOiJFUzI1NiIsImtpZCI6IiIsInR5cCI6InZtY3Arand0In0.e30.")
+    assert "[key-untrusted]" in done.err  # an empty `kid` names no key
+    assert vmcp("pubkey", keys["ed25519"].pub, "--format", "x", "--json", code=2).json["code"] == "usage"
+
+
+@pytest.mark.parametrize("attribute", ["?pin-value=", "?PIN-VALUE=", ";pin-value=",
+                                       "?a=b&Pin-Value="])
+def test_no_pin_in_an_answer_to_any_operand(bin, keys, scratch, attribute):
+    """A URI where another thing is wanted: what is echoed has no PIN in it, with --json or without."""
+    uri = f"pkcs11:object=x{attribute}Zq:Zq Zq/Zq"
+    far = "x" * 90 + uri
+    for argv in (["pubkey", uri, uri], ["lint", uri], ["lint", far],
+                 ["pubkey", "--format", uri, keys["ed25519"].pub],
+                 ["verify", "--trust", uri, "--salt", "s"], ["thumbprint", "./" + uri],
+                 ["verify", "--trust", keys["ed25519"].pub, "--salt", "s", uri], ["rotate", uri],
+                 ["verify", "--thumbprint", uri, "--salt", "s"], ["keygen", "--alg", uri, "--out", "x"],
+                 ["keygen", "--alg", "ed25519", "--out", f"{scratch}/no/{uri}"],
+                 ["sign", "--ttl", uri], ["sign", "--key", "k", "--salt", uri, "m.json"],
+                 ["fetch", uri, "--trust", "x"], [uri], [f"-{uri}"], [f"--{uri}"]):
+        for more in ([], ["--json"]):
+            done = run(bin.vmcp, *argv, *more, timeout=20)
+            assert done.code != 0 and "Zq" not in done.out + done.err, argv
+
+
 def test_keygen_explains_half_a_pair(vmcp, scratch):
     """What a run that was killed between the two files leaves, the next one explains."""
     path = scratch / "k.key"

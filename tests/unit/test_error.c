@@ -151,6 +151,37 @@ static void cut_between_characters(void **state)
     }
 }
 
+/* A PIN that stands in a key's URI stays out of every message, and so of every log. */
+static void pins_are_not_shown(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"pkcs11:object=x?pin-value=4711", "pkcs11:object=x?pin-value=*"},
+        {"x?PIN-Value=4711&a=b", "x?PIN-Value=*&a=b"},
+        {"x;pin-value=4711;a=b", "x;pin-value=*;a=b"},
+        {"--format x?pin-value=4711: pem is wanted", "--format x?pin-value=*: pem is wanted"},
+        {"`x?pin-value=4711` is one too many", "`x?pin-value=*` is one too many"},
+        {"pin-value=4:7,1'1 and 2", "pin-value=*"},
+        {"pin-value=47&pin-value=11", "pin-value=*&pin-value=*"},
+        {"pin-value=", "pin-value="},
+        {"pin-value=pin-value=4711", "pin-value=*"},
+        {"pin-value", "pin-value"},
+    };
+    struct vmcp_error err = {0};
+    char longer[sizeof(err.where) + 80];
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        vmcp_fail_at(&err, VMCP_E_FILE, rows[i][0], "%s", rows[i][0]);
+        assert_string_equal(err.where, rows[i][1]);
+        assert_string_equal(err.text, rows[i][1]);
+    }
+    /* nor the end of one, where a long place is cut at its beginning */
+    for (size_t fill = 0; fill < sizeof(err.where); fill++) {
+        snprintf(longer, sizeof(longer), "pin-value=%0*d", (int)fill + 4, 4711);
+        vmcp_fail_at(&err, VMCP_E_FILE, longer, "no");
+        assert_null(strstr(err.where, "11"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +194,7 @@ int main(void)
         cmocka_unit_test(locate_fills_an_empty_place_only),
         cmocka_unit_test(messages_are_clean_text),
         cmocka_unit_test(cut_between_characters),
+        cmocka_unit_test(pins_are_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

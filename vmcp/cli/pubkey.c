@@ -69,6 +69,15 @@ static int print_jwk(const struct vmcp_key *key, const char *wrap, struct vmcp_e
     return 0;
 }
 
+static int check_format(const char *format, struct vmcp_error *err)
+{
+    static const char *const formats[] = {"pem", "der", "jwk", "jwks"};
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+        if (strcmp(format, formats[i]) == 0)
+            return 0;
+    return vmcp_fail(err, VMCP_E_USAGE, "--format %s: pem, der, jwk or jwks is wanted", format);
+}
+
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
     struct args a = {.format = NULL};
@@ -80,7 +89,9 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         return rc;
     result->json = a.json;
     const char *format = a.format ? a.format : "pem";
-    rc = cmd_stdin_once(cmd_count_stdin(&operands) + cmd_is_stdin(a.passphrase), err);
+    rc = check_format(format, err);
+    if (rc == 0)
+        rc = cmd_stdin_once(cmd_count_stdin(&operands) + cmd_is_stdin(a.passphrase), err);
     if (rc == 0)
         rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
     if (rc == 0)
@@ -91,11 +102,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         return print_jwk(key, "json", err);
     if (strcmp(format, "pem") == 0)
         return print_pem(key, err);
-    if (strcmp(format, "der") == 0)
-        return print_der(key, err);
-    if (strcmp(format, "jwk") == 0 || strcmp(format, "jwks") == 0)
-        return print_jwk(key, format, err);
-    return vmcp_fail(err, VMCP_E_USAGE, "--format %s: pem, der, jwk or jwks is wanted", format);
+    return strcmp(format, "der") == 0 ? print_der(key, err) : print_jwk(key, format, err);
 }
 
 const struct cmd_verb cmd_pubkey = {"pubkey", &command, run};

@@ -76,8 +76,35 @@ static bool is_control(const unsigned char *s)
            (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
 }
 
+static const char pin_attribute[] = "pin-value=";
+
+/* Does a PIN's value end at `s`? By RFC 7512, section 2.3, a `&` or `;` ends it; and so do words of
+ * ours that follow it. Other characters may be a PIN's, of somebody who does not write URIs well.
+ */
+static bool ends_pin(const char *s)
+{
+    return *s == '\0' || *s == '&' || *s == ';' || (strchr(":,`'\"", *s) && s[1] == ' ');
+}
+
+/* A token's PIN may stand in a key's URI (RFC 7512), and that where no key is wanted: nobody has to
+ * read it. */
+static void mask_pins(char *text)
+{
+    for (char *at = text; (at = strcasestr(at, pin_attribute)) != NULL;) {
+        at += sizeof(pin_attribute) - 1;
+        char *end = at;
+        while (!ends_pin(end))
+            end++;
+        if (end == at)
+            continue;
+        *at++ = '*';
+        memmove(at, end, strlen(end) + 1);
+    }
+}
+
 void vmcp_text_clean(char *text)
 {
+    mask_pins(text);
     for (unsigned char *s = (unsigned char *)text; *s;) {
         size_t len = character(s);
         if (len > 0 && !is_control(s)) {
@@ -89,12 +116,14 @@ void vmcp_text_clean(char *text)
     }
 }
 
-/* A path that is too long keeps its end: the file's name says more than the root. */
+/* A path that is too long keeps its end: the file's name says more than the root. What has a PIN in
+ * it does not, lest a part of the PIN is what stays. */
 static void set_where(struct vmcp_error *err, const char *where)
 {
     size_t len = where ? strlen(where) : 0;
     size_t room = sizeof(err->where) - 1;
-    const char *from = len > room ? where + (len - room) : where;
+    bool cut = len > room && !strcasestr(where, pin_attribute);
+    const char *from = cut ? where + (len - room) : where;
     snprintf(err->where, sizeof(err->where), "%s", from ? from : "");
     vmcp_text_clean(err->where);
 }

@@ -150,8 +150,9 @@ int vmcp_vfail_at(struct vmcp_error *err, enum vmcp_code code, const char *where
 int vmcp_error_locate(struct vmcp_error *err, const char *where);
 
 /* Make one line of UTF-8 of any bytes, in place: what is not a character, or a control character
- * (those of the direction of writing too), becomes question marks. Every message goes through it:
- * it may quote a hostile document, and goes to terminals, logs and JSON. */
+ * (those of the direction of writing too), becomes question marks, and the value of a `pin-value=`
+ * (RFC 7512) one `*`. Every message goes through it: it may quote a hostile document or a key's
+ * URI, and goes to terminals, logs and JSON. */
 void vmcp_text_clean(char *text);
 
 /* The stable name ("salt-malformed"; "ok" for 0), the meaning, the HTTP status for a problem

@@ -145,7 +145,8 @@ static int check_alg(const json_t *jwk, const struct vmcp_key *key, struct vmcp_
     const struct vmcp_alg *alg =
         json_is_string(name) ? vmcp_alg_find(json_string_value(name)) : NULL;
     if (name && (!alg || !vmcp_alg_fits(alg, key)))
-        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "the JWK's `alg` does not fit a %s key",
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED,
+                         "the JWK's `alg` does not fit a key of the type %s",
                          vmcp_key_type_name(key));
     return 0;
 }

@@ -26,7 +26,7 @@ static int check_entry(const struct vmcp_keylist *list, const char *domain,
         return rc;
     if (vmcp_key_type(key) != VMCP_KEY_RSA)
         return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED,
-                         "%s has a %s key; version 1 clients know RSA only", domain,
+                         "%s has a key of the type %s; version 1 clients know RSA only", domain,
                          vmcp_key_type_name(key));
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->entries[i].domain, domain) == 0)
@@ -58,8 +58,8 @@ static int check_root(const struct vmcp_keylist *list, const struct vmcp_key *ro
                       struct vmcp_error *err)
 {
     if (vmcp_key_type(root) != VMCP_KEY_RSA)
-        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "the root key is a %s key; RSA is wanted",
-                         vmcp_key_type_name(root));
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED,
+                         "the root key is of the type %s; RSA is wanted", vmcp_key_type_name(root));
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(vmcp_key_thumbprint(list->entries[i].key), vmcp_key_thumbprint(root)) == 0)
             return vmcp_fail(err, VMCP_E_TRUST,

@@ -13,7 +13,33 @@
 VMCP_DEFINE_AUTO(decoder_auto, OSSL_DECODER_CTX *, OSSL_DECODER_CTX_free)
 #define auto_decoder VMCP_AUTO(decoder_auto)
 
-static int not_a_key(const struct vmcp_ask *ask, const char *wanted, struct vmcp_error *err)
+/* What it is instead, as far as its beginning tells; "" where it does not. */
+static const char *looks_like(const char *data, size_t len)
+{
+    static const char *const rows[][2] = {
+        {"{", " but JSON, as a JWK or a JWK set is (a trust file takes that, a key file does not)"},
+        {"-----BEGIN CERTIFICATE-----", " but a certificate"},
+        {"-----BEGIN OPENSSH PRIVATE KEY-----", " but a key in OpenSSH's own form"},
+        {"ssh-", " but a public key in OpenSSH's form"},
+        {"-----BEGIN PGP ", " but OpenPGP's"},
+        {"-----BEGIN ", " but PEM that is damaged, or of another kind"},
+    };
+    size_t i = 0;
+    while (i < len && data[i] && strchr(" \t\r\n", data[i]))
+        i++;
+    if (i == len)
+        return ": it is empty";
+    for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
+        if (len - i >= strlen(rows[k][0]) && memcmp(data + i, rows[k][0], strlen(rows[k][0])) == 0)
+            return rows[k][1];
+    if (data[i] == 0x30) /* a SEQUENCE */
+        return " but DER that is damaged, or of another kind";
+    return memmem(data, len, "-----END ", 9) ? " but PEM whose first line is damaged" : "";
+}
+
+/* `half`: what was wanted. */
+static int not_a_key(const struct vmcp_ask *ask, enum vmcp_key_half half, const char *data,
+                     size_t len, struct vmcp_error *err)
 {
     if (ask->asked && ask->err.code)
         return vmcp_fail_at(err, ask->err.code, ask->err.where, "%s", ask->err.text);
@@ -22,7 +48,13 @@ static int not_a_key(const struct vmcp_ask *ask, const char *wanted, struct vmcp
     if (ask->asked)
         return vmcp_fail(err, VMCP_E_PASSPHRASE,
                          "the passphrase does not open the key, or the file is damaged");
-    return vmcp_fail(err, VMCP_E_KEY, "%s", wanted);
+    bool private = half == VMCP_KEY_PRIVATE;
+    return vmcp_fail(err, VMCP_E_KEY, "not a %s%s; PEM or DER of %s is wanted",
+                     private                ? "private key"
+                     : half == VMCP_KEY_ANY ? "key"
+                                            : "public key",
+                     looks_like(data, len),
+                     private ? "PKCS#8, PKCS#1 or SEC 1" : "SubjectPublicKeyInfo or PKCS#1");
 }
 
 int vmcp_key_fail_public(struct vmcp_error *err)
@@ -92,10 +124,6 @@ static bool read_key(const char *data, size_t len, struct vmcp_ask *ask, EVP_PKE
 int vmcp_key_parse(const char *data, size_t len, enum vmcp_key_half half, struct vmcp_ask *ask,
                    struct vmcp_key **ret, struct vmcp_error *err)
 {
-    static const char private[] =
-        "not a private key; PEM or DER of PKCS#8, PKCS#1 or SEC 1 is wanted";
-    static const char public[] =
-        "not a public key; PEM or DER of SubjectPublicKeyInfo or PKCS#1 is wanted";
     EVP_PKEY *pkey = NULL;
     bool is_private = false;
     bool in_tpm = vmcp_tpm_is_pem(data, len);
@@ -107,7 +135,7 @@ int vmcp_key_parse(const char *data, size_t len, enum vmcp_key_half half, struct
         return vmcp_fail(err, VMCP_E_KEY, "this is a private key; the public one is wanted here");
     }
     if (!found)
-        return not_a_key(ask, half == VMCP_KEY_PRIVATE ? private : public, err);
+        return not_a_key(ask, half, data, len, err);
     if (half == VMCP_KEY_PRIVATE && !is_private) {
         EVP_PKEY_free(pkey);
         return vmcp_key_fail_public(err);

@@ -60,27 +60,45 @@ bool vmcp_alg_fits(const struct vmcp_alg *alg, const struct vmcp_key *key)
 static int check_fit(const struct vmcp_key *key, const struct vmcp_alg *alg, struct vmcp_error *err)
 {
     if (!vmcp_alg_fits(alg, key))
-        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "algorithm %s does not fit a %s key", alg->name,
-                         vmcp_key_type_name(key));
+        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "algorithm %s does not fit a key of the type %s",
+                         alg->name, vmcp_key_type_name(key));
     return 0;
 }
 
 static bool set_padding(const struct vmcp_alg *alg, EVP_PKEY_CTX *ctx)
 {
-    if (alg->type != VMCP_KEY_RSA)
+    if (!alg->pss) /* PKCS#1 v1.5 is what an RSA key does unless told otherwise */
         return true;
-    if (!alg->pss)
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
     return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
            EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, PSS_SALT) > 0;
 }
 
-/* DER of OpenSSL to r || s of JOSE. */
+/* One INTEGER of at most 32 bytes (X.690, section 8.3), right-aligned into `half`. */
+static bool take_half(const uint8_t **at, const uint8_t *end, uint8_t half[static P256_HALF])
+{
+    const uint8_t *p = *at;
+    if (end - p < 3 || p[0] != 0x02 || p[1] == 0 || p[1] > end - p - 2)
+        return false;
+    size_t len = p[1];
+    p += 2;
+    *at = p + len;
+    if (len == P256_HALF + 1 && *p == 0) { /* the sign */
+        p++;
+        len--;
+    }
+    if (len > P256_HALF)
+        return false;
+    memset(half, 0, P256_HALF - len);
+    memcpy(half + P256_HALF - len, p, len);
+    return true;
+}
+
+/* OpenSSL's DER, SEQUENCE { r, s }, to r || s of JOSE (RFC 7518, section 3.4). */
 static bool ecdsa_to_raw(const uint8_t *der, size_t len, uint8_t raw[static 2 * P256_HALF])
 {
-    auto_ecdsa ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
-    return sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, P256_HALF) == P256_HALF &&
-           BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + P256_HALF, P256_HALF) == P256_HALF;
+    const uint8_t *at = der + 2, *end = der + len;
+    return len > 2 && der[0] == 0x30 && der[1] == len - 2 && take_half(&at, end, raw) &&
+           take_half(&at, end, raw + P256_HALF) && at == end;
 }
 
 static size_t ecdsa_to_der(const uint8_t raw[static 2 * P256_HALF], uint8_t *der)

@@ -189,7 +189,7 @@ int vmcp_trust_find(const struct vmcp_trust *trust, const char *domain, const ch
     if (rc < 0)
         return rc;
     if (!vmcp_alg_fits(alg, found->key))
-        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "algorithm %s does not fit a %s key",
+        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "algorithm %s does not fit a key of the type %s",
                          vmcp_alg_name(alg), vmcp_key_type_name(found->key));
     *ret = found->key;
     return 0;
