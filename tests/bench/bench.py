@@ -12,6 +12,7 @@ is CPU time of the server's process, so the load generator does not count.
 import argparse
 import base64
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -103,7 +104,8 @@ class Bench:
         (root / "healthz").write_bytes(b"x" * length)
         config = root / "nginx.conf"
         port = 18999
-        config.write_text(f"daemon off; pid {root}/pid; error_log /dev/null; worker_processes 1;\n"
+        user = "user root; " if os.geteuid() == 0 else ""
+        config.write_text(f"{user}daemon off; pid {root}/pid; error_log /dev/null; worker_processes 1;\n"
                           "events { worker_connections 2048; }\n"
                           f"http {{ access_log off; keepalive_requests 1000000000; "
                           f"client_body_temp_path {root}/b; proxy_temp_path {root}/p; "
@@ -191,6 +193,9 @@ def main():
     args = parser.parse_args()
     rows = {}
     with tempfile.TemporaryDirectory(prefix="vmcp-bench-") as folder:
+        load.SPIN = Path(folder) / "spin.so"
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", load.SPIN,
+                        Path(__file__).with_name("spin.c")], check=True)
         bench = Bench(args.build.resolve(), Path(folder), args.seconds)
         bench.names = Path(__file__).with_name("names.lua")
         bench.log_options = ("--access-log", Path(folder) / "access.log")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers under load: started on one core, asked by wrk on the other, their CPU time read."""
+"""Servers under load: started on one core, asked by wrk on the other, their CPU time read.
+
+wrk is made not to sleep (spin.c): to wake it would be charged to the server."""
 import os
 import re
 import signal
@@ -73,6 +75,9 @@ def vmcpd(program, folder, domain, keys, configs, *options):
                    "127.0.0.1:0", *options], ready=r"ready on http://\S+?:(\d+)/")
 
 
+SPIN = None  # the library that keeps wrk awake; bench.py sets it
+
+
 def wrk(server, path, seconds, connections=16, accept=None, script=None):
     """Ask for `path` for a while. Gives CPU seconds of the server for each request, and requests
     per second of the clock; every answer must be a 200."""
@@ -84,7 +89,8 @@ def wrk(server, path, seconds, connections=16, accept=None, script=None):
     before, begin = sum(map(cpu_ns, server.pids)), time.monotonic()
     done = subprocess.run([*map(str, argv), f"http://127.0.0.1:{server.port}{path}"],
                           capture_output=True, text=True, check=True, preexec_fn=pinned(LOAD_CORE),
-                          timeout=seconds + 60)
+                          timeout=seconds + 60,
+                          env={**os.environ, "LD_PRELOAD": str(SPIN)} if SPIN else None)
     wall = time.monotonic() - begin
     used = sum(map(cpu_ns, server.pids)) - before
     count = int(re.search(r"(\d+) requests in", done.stdout)[1])
