@@ -2,12 +2,14 @@
 /* What is waited for after a VM runs: its port, its guest attribute. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "act.h"
 #include "clock.h"
 #include "cloud/instance.h"
 #include "cloud/waitapi.h"
 #include "plan/draft.h"
+#include "plan/merge.h"
 
 enum { POLL_S = 2 };
 
@@ -111,6 +113,17 @@ static int check_running(struct launch_run *run, struct launch_job *job, struct 
     return 0;
 }
 
+static int guest_timeout(const struct launch_run *run, const struct launch_job *job,
+                         struct vmcp_error *err)
+{
+    const char *enabled = launch_metadata_item(job->instance, "enable-guest-attributes");
+    return vmcp_fail(err, VMCP_E_TIMEOUT, "%.120s was not set within %lld s%s",
+                     run->settings->wait_guest, (long long)run->settings->api_timeout,
+                     enabled && strcasecmp(enabled, "TRUE") == 0
+                         ? ""
+                         : "; its metadata does not say enable-guest-attributes=TRUE");
+}
+
 int launch_job_wait_guest(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
 {
     const char *key = run->settings->wait_guest;
@@ -128,8 +141,7 @@ int launch_job_wait_guest(struct launch_run *run, struct launch_job *job, struct
         if (rc == 0)
             rc = check_running(run, job, err);
         if (rc == 0 && launch_uptime() >= end)
-            rc = vmcp_fail(err, VMCP_E_TIMEOUT, "%.120s was not set within %lld s", key,
-                           (long long)run->settings->api_timeout);
+            rc = guest_timeout(run, job, err);
         if (rc < 0)
             return vmcp_error_locate(err, job->plan.name);
         launch_sleep_ms(POLL_S * 1000);

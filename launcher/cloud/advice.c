@@ -52,6 +52,7 @@ static const struct {
 static const struct {
     const char *permission, *role;
 } roles[] = {
+    {"access to service account", "roles/iam.serviceAccountUser on that service account"},
     {"iam.serviceAccounts.actAs", "roles/iam.serviceAccountUser on that service account"},
     {"compute.subnetworks.use", "roles/compute.networkUser on the subnetwork"},
     {"compute.images.", "roles/compute.imageUser on the image's project"},

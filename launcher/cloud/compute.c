@@ -123,7 +123,7 @@ static int persist(const struct launch_compute *c, struct http_exchange *exchang
     int64_t start = launch_uptime_ms();
     auto_secret_buf struct vmcp_buf bearer = VMCP_BUF(BEARER_MAX), refused = VMCP_BUF(BEARER_MAX);
     for (int n = 1;; n++) {
-        char why[300];
+        char why[500];
         int after = -1;
         reset(reply);
         int rc = launch_token_get(c->token, refused.data, &bearer, err);

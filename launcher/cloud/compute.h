@@ -41,7 +41,7 @@ struct launch_reply {
     long status;
     json_t *json;      /* an object, owned; NULL if the body is none */
     char reason[64];   /* of the first error: "notFound", "alreadyExists", …; "" */
-    char message[200]; /* of the error, cleaned; "" */
+    char message[400]; /* of the error, cleaned; "" */
     bool repeated;     /* an earlier try of this call may have been carried out */
 };
 

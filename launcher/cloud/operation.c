@@ -127,7 +127,9 @@ int launch_operation_follow(const struct launch_compute *compute, const char *zo
             launch_progress(compute->report, "operation %s is %s", kept, was);
         memcpy(told, was, sizeof(told));
         rc = look(compute, zone, kept, left, &reply, &lost, err);
-        if (lost && launch_uptime() < end) {
+        if (lost && launch_uptime() >= end) /* `wait` answers when there is news, or late */
+            return too_long(kept, was, timeout, err);
+        if (lost) {
             launch_warn(compute->report, "lost sight of operation %s (%s); looking again", kept,
                         err->text);
             status = was;

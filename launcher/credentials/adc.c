@@ -58,9 +58,6 @@ int launch_adc_find(const struct launch_settings *settings, const struct launch_
 {
     const char *content = settings->credentials_attribute;
     char path[4096] = "";
-    if (settings->access_token_file && settings->credentials)
-        return vmcp_fail(err, VMCP_E_USAGE,
-                         "--access-token-file and --credentials: only one of them can be used");
     ret->token_file = settings->access_token_file;
     if (ret->token_file)
         return 0;

@@ -30,9 +30,11 @@ static int act(struct launch_run *run, const struct target_args *args,
     for (size_t i = 0; i < targets->count; i++) {
         const struct launch_target *t = &targets->items[i];
         target_report(run, launch_target_row(t));
+        char status[40];
+        launch_clean(t->instance ? launch_instance_status(t->instance) : "GONE", status,
+                     sizeof(status));
         if (!args->settings.json)
-            printf("%s  %s  %s  %s  %s\n", t->name,
-                   t->instance ? launch_instance_status(t->instance) : "GONE", t->zone,
+            printf("%s  %s  %s  %s  %s\n", t->name, status, t->zone,
                    t->instance ? launch_instance_internal_ip(t->instance) : "-", t->id);
     }
     if (!targets->count)

@@ -316,8 +316,10 @@ def test_broken_access_token_file(world, text):
     world.refused("credentials", 5, "--access-token-file", str(world.write("token", text)))
 
 
-def test_one_credential_at_a_time(world):
-    world.refused("usage", 2, "--access-token-file", "/a", "--credentials", "/b")
+def test_access_token_file_comes_first(world):
+    env = dict(world.env, GOOGLE_APPLICATION_CREDENTIALS="/nonexistent/key.json")
+    path = world.write("token", "ya29.key\n")
+    assert launched_with(world, "--access-token-file", str(path), env=env) == "ya29.key"
 
 
 # --- a service account's key

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """vmcp-launch and its responder: TLS, proxies, patience, bounds; and what it remembers."""
 import datetime
+import email.utils
 import ipaddress
 import socket
 import ssl
@@ -157,6 +158,23 @@ def test_retry_after_is_honoured(world):
     world.launch()
     first, second = asked(world)
     assert second - first >= 2.9
+
+
+def test_retry_after_as_a_date(world):
+    """By the responder's own clock, which is a day ahead of ours."""
+    clock = lambda seconds: email.utils.formatdate(time.time() + 86400 + seconds, usegmt=True)
+    answers = [1]
+
+    def answer(request):
+        request.date_time_string = lambda *_: clock(0)
+        if answers:
+            answers.pop()
+            return 503, "text/plain", "no", {"Retry-After": clock(3)}
+        return world.responder.answer(request)
+    world.responder.server.handle_one = answer
+    world.launch()
+    first, second = asked(world)
+    assert 1.9 < second - first < 5
 
 
 def test_retry_after_beyond_the_end(world):

@@ -142,11 +142,18 @@ def test_wait_guest(world):
 def test_wait_guest_ends(world):
     report = verb(world, "launch", "--wait-guest", "vmcp/ready", "--api-timeout", "1",
                   code="timeout", exit_code=8)
-    assert "vmcp/ready" in report["detail"]
+    assert "vmcp/ready" in report["detail"] and "enable-guest" not in report["detail"]
     instance, = world.compute.instances.values()
     instance["status"] = "RUNNING"
     threading.Timer(1.0, instance.update, [{"status": "TERMINATED"}]).start()
     verb(world, "launch", "--wait-guest", "vmcp/ready", code="operation-failed", exit_code=7)
+
+
+def test_wait_guest_of_one_that_cannot(world):
+    world.launch()
+    report = verb(world, "launch", "--wait-guest", "vmcp/ready", "--api-timeout", "0",
+                  code="timeout", exit_code=8)
+    assert "enable-guest-attributes=TRUE" in report["detail"]
 
 
 @pytest.mark.parametrize("key", ["", "ready", "a/", "/a", "a/b/c", "a/b?x=1", "a/../b"])

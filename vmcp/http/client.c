@@ -13,7 +13,7 @@ struct http_client {
 };
 
 enum { CONNECT_TIMEOUT_MS = 10000, TOTAL_TIMEOUT_MS = 30000, STALLED_S = 15 };
-enum { DEFAULT_MAX_BODY = 1024 * 1024, URL_MAX_LEN = 8192 };
+enum { DEFAULT_MAX_BODY = 1024 * 1024, URL_MAX_LEN = 8192, RETRY_AFTER_MAX = 86400 };
 
 /* No proxy ever sees what is asked of this machine or of the metadata server. */
 static const char direct_hosts[] = "localhost,127.0.0.0/8,::1,169.254.0.0/16,metadata,"
@@ -174,21 +174,40 @@ static void take_content_type(CURL *curl, struct http_response *response)
     response->content_type[n] = '\0';
 }
 
+/* An HTTP-date (RFC 9110, section 5.6.7) in a header, in seconds since 1970; 0: there is none. */
+static int64_t take_date(CURL *curl, const char *name)
+{
+    struct curl_header *header = NULL;
+    struct tm date = {0};
+    if (http_curl.easy_header(curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+        !strptime(header->value, "%a, %d %b %Y %H:%M:%S GMT", &date))
+        return 0;
+    return timegm(&date);
+}
+
+/* Retry-After in seconds: a number, or a date by the other side's own clock. */
+static int take_retry_after(CURL *curl, int64_t now)
+{
+    struct curl_header *header = NULL;
+    if (http_curl.easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return -1;
+    bool number = header->value[0] >= '0' && header->value[0] <= '9';
+    int64_t date = number ? 0 : take_date(curl, "Retry-After");
+    int64_t after = number        ? strtoll(header->value, NULL, 10)
+                    : date && now ? date - now
+                    : date        ? date - time(NULL)
+                                  : -1;
+    if (after > RETRY_AFTER_MAX)
+        return RETRY_AFTER_MAX;
+    return after < -1 ? 0 : (int)after;
+}
+
 static void take_facts(CURL *curl, struct http_response *response)
 {
-    curl_off_t retry_after = 0;
-    struct curl_header *header = NULL;
     http_curl.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     take_content_type(curl, response);
-    response->retry_after = -1;
-    if (http_curl.easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        header->value[0] >= '0' && header->value[0] <= '9' &&
-        http_curl.easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
-        response->retry_after = retry_after > 86400 ? 86400 : (int)retry_after;
-    struct tm date = {0};
-    if (http_curl.easy_header(curl, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        strptime(header->value, "%a, %d %b %Y %H:%M:%S GMT", &date))
-        response->date = timegm(&date);
+    response->date = take_date(curl, "Date");
+    response->retry_after = take_retry_after(curl, response->date);
 }
 
 /* The origin of a URL, for messages: what is behind it may hold what is not for a log. */

@@ -49,7 +49,7 @@ struct http_exchange {
 struct http_response {
     long status;
     char content_type[96]; /* the media type in lower case, without parameters */
-    int retry_after;       /* seconds; -1: the header was not there or was a date */
+    int retry_after;       /* seconds; -1: the header was not there, or is none */
     int64_t date; /* the other side's clock (RFC 9110, section 6.6.1), seconds since 1970; 0: it did
                      not say */
     struct vmcp_buf body;
