@@ -65,14 +65,30 @@ int vmcp_answer_draft(const struct vmcp_claims *c, struct vmcp_buf *ret, struct 
     return rc < 0 ? rc : vmcp_buf_check(ret, "an answer", err);
 }
 
+static void add_text(struct vmcp_buf *b, const char *before, const char *value)
+{
+    vmcp_buf_adds(b, before);
+    vmcp_buf_adds(b, value);
+}
+
 /* The claims that answer the question. */
 static void add_answering(struct vmcp_buf *b, const struct vmcp_claims *c, const char *jti)
 {
     vmcp_buf_reserve(b, CLAIMS_MAX);
-    vmcp_buf_addf(b, "\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":\"%s\",\"nonce\":\"%s\",", c->domain,
-                  c->machine, c->hostid, c->salt);
-    vmcp_buf_addf(b, "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\"}", (long long)c->iat,
-                  (long long)c->iat + c->ttl, jti);
+    add_text(b, "\"iss\":\"", c->domain);
+    add_text(b, "\",\"sub\":\"", c->machine);
+    add_text(b, "\",\"aud\":\"", c->hostid);
+    add_text(b, "\",\"nonce\":\"", c->salt);
+    add_text(b, "\",\"jti\":\"", jti);
+    vmcp_buf_addf(b, "\",\"iat\":%lld,\"exp\":%lld}", (long long)c->iat,
+                  (long long)c->iat + c->ttl);
+}
+
+int vmcp_answer_header(const struct vmcp_key *key, const struct vmcp_alg *alg, struct vmcp_buf *ret,
+                       struct vmcp_error *err)
+{
+    return vmcp_jws_header(alg ? alg : vmcp_alg_default(key), VMCP_ANSWER_TYP,
+                           vmcp_key_thumbprint(key), ret, err);
 }
 
 int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
@@ -80,6 +96,7 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
 {
     char jti[VMCP_JTI_LEN + 1] = "";
     auto_buf struct vmcp_buf made = VMCP_BUF(2 * VMCP_ANSWER_MAX), b = VMCP_BUF(VMCP_ANSWER_MAX);
+    auto_buf struct vmcp_buf header = VMCP_BUF(VMCP_ANSWER_MAX);
     const struct vmcp_buf *draft = c->draft ? c->draft : &made;
     int rc = check_claims(c, err);
     if (rc == 0 && !c->jti)
@@ -92,9 +109,12 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
     rc = vmcp_buf_check(&b, "an answer", err);
     if (rc < 0)
         return rc;
-    return vmcp_jws_sign_rest(key, alg ? alg : vmcp_alg_default(key), VMCP_ANSWER_TYP,
-                              vmcp_key_thumbprint(key), draft->data, draft->len, b.data, b.len,
-                              ret_jws, err);
+    if (!c->header)
+        rc = vmcp_answer_header(key, alg, &header, err);
+    if (rc < 0)
+        return rc;
+    return vmcp_jws_sign_rest(key, alg ? alg : vmcp_alg_default(key),
+                              c->header ? c->header : &header, draft, b.data, b.len, ret_jws, err);
 }
 
 void vmcp_answer_clear(struct vmcp_answer *answer)

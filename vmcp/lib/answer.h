@@ -49,8 +49,15 @@ struct vmcp_claims {
     const char *params;           /* the machine as JSON text: an object of strings and integers */
     const char *gce;              /* an object as JSON text, or NULL */
     int64_t count;                /* VMs; 0: not said */
-    const struct vmcp_buf *draft; /* of the last four (vmcp_answer_draft()), or NULL: made here */
+    const struct vmcp_buf *draft; /* of the last four (vmcp_answer_draft()); NULL: made here */
+    const struct vmcp_buf
+        *header; /* of key and algorithm (vmcp_answer_header()); NULL: made here */
 };
+
+/* Prepare the protected header of answers by `key` and `alg` (NULL: the key's default), in
+ * base64url. */
+VMCP_MUST_CHECK int vmcp_answer_header(const struct vmcp_key *key, const struct vmcp_alg *alg,
+                                       struct vmcp_buf *ret, struct vmcp_error *err);
 
 /* Prepare what does not depend on the question, so that a server does it once for each machine:
  * `params`, `gce`, `serial` and `count`, as the first part of the payload, in base64url. */

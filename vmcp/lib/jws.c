@@ -33,26 +33,37 @@ void vmcp_jws_encode(struct vmcp_buf *b, const void *data, size_t len)
         b->len -= VMCP_BASE64_CHARS(len) - vmcp_base64_encode(VMCP_BASE64_URL, data, len, at);
 }
 
-int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const char *typ,
-                  const char *kid, const char *payload, size_t len, char **ret_jws,
-                  struct vmcp_error *err)
-{
-    return vmcp_jws_sign_rest(key, alg, typ, kid, "", 0, payload, len, ret_jws, err);
-}
-
-int vmcp_jws_sign_rest(const struct vmcp_key *key, const struct vmcp_alg *alg, const char *typ,
-                       const char *kid, const char *encoded, size_t chars, const char *payload,
-                       size_t len, char **ret_jws, struct vmcp_error *err)
+int vmcp_jws_header(const struct vmcp_alg *alg, const char *typ, const char *kid,
+                    struct vmcp_buf *ret, struct vmcp_error *err)
 {
     auto_free char *header = header_text(alg, typ, kid);
     if (!header)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a JWS header");
+    vmcp_jws_encode(ret, header, strlen(header));
+    return vmcp_buf_check(ret, "a JWS header", err);
+}
+
+int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_alg *alg, const char *typ,
+                  const char *kid, const char *payload, size_t len, char **ret_jws,
+                  struct vmcp_error *err)
+{
+    const struct vmcp_buf nothing = VMCP_BUF(0);
+    auto_buf struct vmcp_buf header = VMCP_BUF(VMCP_ANSWER_MAX);
+    int rc = vmcp_jws_header(alg, typ, kid, &header, err);
+    return rc < 0 ? rc
+                  : vmcp_jws_sign_rest(key, alg, &header, &nothing, payload, len, ret_jws, err);
+}
+
+int vmcp_jws_sign_rest(const struct vmcp_key *key, const struct vmcp_alg *alg,
+                       const struct vmcp_buf *header, const struct vmcp_buf *begin,
+                       const char *payload, size_t len, char **ret_jws, struct vmcp_error *err)
+{
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
-    vmcp_buf_reserve(&b, chars + VMCP_BASE64_CHARS(len) + VMCP_BASE64_CHARS(strlen(header)) +
+    vmcp_buf_reserve(&b, header->len + begin->len + VMCP_BASE64_CHARS(len) +
                              VMCP_BASE64_CHARS(VMCP_SIGNATURE_MAX) + 2);
-    vmcp_jws_encode(&b, header, strlen(header));
+    vmcp_buf_add(&b, header->data, header->len);
     vmcp_buf_addc(&b, '.');
-    vmcp_buf_add(&b, encoded, chars);
+    vmcp_buf_add(&b, begin->data, begin->len);
     vmcp_jws_encode(&b, payload, len);
     int rc = vmcp_buf_check(&b, "a signed answer", err);
     if (rc < 0)

@@ -30,12 +30,17 @@ VMCP_MUST_CHECK int vmcp_jws_sign(const struct vmcp_key *key, const struct vmcp_
                                   const char *typ, const char *kid, const char *payload, size_t len,
                                   char **ret_jws, struct vmcp_error *err);
 
-/* The same, for a payload whose beginning was encoded before: `encoded` is base64url of a multiple
- * of three bytes (vmcp_jws_encode()), `payload` the rest. */
+/* Append the protected header, in base64url. `typ` and `kid` may be NULL. */
+VMCP_MUST_CHECK int vmcp_jws_header(const struct vmcp_alg *alg, const char *typ, const char *kid,
+                                    struct vmcp_buf *ret, struct vmcp_error *err);
+
+/* The same as vmcp_jws_sign(), for a header and the beginning of a payload that were encoded
+ * before: `begin` is base64url of a multiple of three bytes (vmcp_jws_encode()), `payload` the
+ * rest. */
 VMCP_MUST_CHECK int vmcp_jws_sign_rest(const struct vmcp_key *key, const struct vmcp_alg *alg,
-                                       const char *typ, const char *kid, const char *encoded,
-                                       size_t chars, const char *payload, size_t len,
-                                       char **ret_jws, struct vmcp_error *err);
+                                       const struct vmcp_buf *header, const struct vmcp_buf *begin,
+                                       const char *payload, size_t len, char **ret_jws,
+                                       struct vmcp_error *err);
 
 /* Append the base64url of `len` bytes, without padding. */
 void vmcp_jws_encode(struct vmcp_buf *b, const void *data, size_t len);

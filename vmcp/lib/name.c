@@ -2,11 +2,12 @@
 #include "name.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base64.h"
 
@@ -106,8 +107,8 @@ int vmcp_domain_check(const char *s, size_t len, struct vmcp_error *err)
 
 static int random_bytes(uint8_t *out, size_t len, struct vmcp_error *err)
 {
-    if (RAND_bytes(out, (int)len) != 1)
-        return vmcp_fail(err, VMCP_E_CRYPTO, "no random numbers to be had");
+    if (getentropy(out, len) < 0)
+        return vmcp_fail(err, VMCP_E_CRYPTO, "no random numbers to be had: %s", strerror(errno));
     return 0;
 }
 
@@ -155,9 +156,13 @@ int vmcp_uuid_make(char ret[static VMCP_JTI_LEN + 1], struct vmcp_error *err)
         return rc;
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* version 4 */
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80); /* the RFC's variant */
-    char hex[33];
-    vmcp_hex_encode(b, sizeof(b), hex);
-    snprintf(ret, VMCP_JTI_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-             hex + 20);
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    const uint8_t *from = b;
+    for (size_t i = 0; i < sizeof(groups); from += groups[i++]) {
+        vmcp_hex_encode(from, groups[i], ret);
+        ret += 2 * groups[i];
+        *ret++ = '-';
+    }
+    ret[-1] = '\0';
     return 0;
 }

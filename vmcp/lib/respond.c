@@ -109,5 +109,6 @@ int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
     claims.jti = ret_jti;
     claims.iat = now;
     claims.ttl = r->ttl;
+    claims.header = r->header;
     return vmcp_answer_sign_v2(&claims, key, alg, ret_answer, err);
 }

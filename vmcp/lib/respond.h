@@ -21,6 +21,8 @@ struct vmcp_responder {
     int ttl;               /* of a version 2 answer, seconds */
     const uint8_t *secret; /* of ${vmcp.hmac.…}; NULL: none */
     size_t secret_len;
+    const struct vmcp_buf *header; /* vmcp_answer_header() of the key and algorithm that are given
+                                      in version 2; NULL: made for each answer */
 };
 
 /* The machine to answer with. The drafts are of a machine without macros; NULL: made here (a server

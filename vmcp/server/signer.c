@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,8 +17,10 @@
 
 enum { KEYS_MAX = 16 };
 
-/* A copy of the keys for one thread at a time: OpenSSL's RSA blinding locks a shared one. */
+/* A thread's own copy of the keys. OpenSSL's RSA blinding locks a shared one, and belongs to the
+ * thread that used a key first: for any other it is slower. */
 struct key_set {
+    pthread_t owner;
     struct vmcp_key *keys[KEYS_MAX];
     struct key_set *next;
 };
@@ -30,8 +33,8 @@ struct srv_signer {
     int ttl;
     uint8_t secret[VMCP_SECRET_MAX];
     size_t secret_len;
-    pthread_mutex_t lock; /* of the spares */
-    struct key_set *spares;
+    struct vmcp_buf header;         /* of all version 2 answers: one key makes them */
+    _Atomic(struct key_set *) sets; /* one for each thread that ever signed; it only grows */
 };
 
 static void key_set_free(struct key_set *set)
@@ -45,14 +48,14 @@ void srv_signer_free(struct srv_signer *signer)
 {
     if (!signer)
         return;
-    for (struct key_set *next; signer->spares; signer->spares = next) {
-        next = signer->spares->next;
-        key_set_free(signer->spares);
+    for (struct key_set *next, *set = atomic_load(&signer->sets); set; set = next) {
+        next = set->next;
+        key_set_free(set);
     }
     for (size_t i = 0; i < signer->count; i++)
         vmcp_key_unref(signer->keys[i]);
     OPENSSL_cleanse(signer->secret, sizeof(signer->secret));
-    pthread_mutex_destroy(&signer->lock);
+    vmcp_buf_clear(&signer->header);
     free(signer);
 }
 
@@ -79,6 +82,14 @@ static int load_secret(struct srv_signer *s, const char *path, struct vmcp_error
     return 0;
 }
 
+static const struct vmcp_alg *choose_alg(const struct srv_signer *s, enum vmcp_format format,
+                                         const struct vmcp_key *key)
+{
+    if (format == VMCP_FORMAT_V1)
+        return vmcp_alg_find("RS512"); /* the only one that version 1 has */
+    return vmcp_key_type(key) == VMCP_KEY_RSA && s->rsa_alg ? s->rsa_alg : vmcp_alg_default(key);
+}
+
 int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
                    struct vmcp_error *err)
 {
@@ -88,11 +99,14 @@ int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
     struct srv_signer *s = calloc(1, sizeof(*s));
     if (!s)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the signer");
-    pthread_mutex_init(&s->lock, NULL);
     memcpy(s->domain, o->domain, strlen(o->domain));
     s->rsa_alg = o->rsa_alg;
     s->ttl = o->ttl;
     rc = take_keys(s, o->ring, err);
+    s->header = (struct vmcp_buf)VMCP_BUF(VMCP_ANSWER_MAX);
+    if (rc == 0 && s->count)
+        rc = vmcp_answer_header(s->keys[0], choose_alg(s, VMCP_FORMAT_V2, s->keys[0]), &s->header,
+                                err);
     if (rc == 0 && o->secret_file)
         rc = load_secret(s, o->secret_file, err);
     if (rc < 0) {
@@ -103,31 +117,26 @@ int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
     return 0;
 }
 
-static struct key_set *take_set(struct srv_signer *s, struct vmcp_error *err)
+/* The calling thread's copies. */
+static struct key_set *own_set(struct srv_signer *s, struct vmcp_error *err)
 {
-    pthread_mutex_lock(&s->lock);
-    struct key_set *set = s->spares;
-    if (set)
-        s->spares = set->next;
-    pthread_mutex_unlock(&s->lock);
-    if (set)
-        return set;
-    set = calloc(1, sizeof(*set));
+    struct key_set *first = atomic_load(&s->sets);
+    for (struct key_set *set = first; set; set = set->next)
+        if (pthread_equal(set->owner, pthread_self()))
+            return set;
+    struct key_set *set = calloc(1, sizeof(*set));
     for (size_t i = 0; set && i < s->count; i++)
         if (vmcp_key_copy(s->keys[i], &set->keys[i], err) < 0) {
             key_set_free(set);
             return NULL;
         }
+    if (!set)
+        return NULL;
+    set->owner = pthread_self();
+    set->next = first;
+    while (!atomic_compare_exchange_weak(&s->sets, &set->next, set))
+        ;
     return set;
-}
-
-/* As many sets as threads ever signed at once; each thread gives its own back. */
-static void give_back(struct srv_signer *s, struct key_set *set)
-{
-    pthread_mutex_lock(&s->lock);
-    set->next = s->spares;
-    s->spares = set;
-    pthread_mutex_unlock(&s->lock);
 }
 
 static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_t *ret,
@@ -146,14 +155,6 @@ static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_
                      "with Accept: application/jose");
 }
 
-static const struct vmcp_alg *choose_alg(const struct srv_signer *s, enum vmcp_format format,
-                                         const struct vmcp_key *key)
-{
-    if (format == VMCP_FORMAT_V1)
-        return vmcp_alg_find("RS512"); /* the only one that version 1 has */
-    return vmcp_key_type(key) == VMCP_KEY_RSA && s->rsa_alg ? s->rsa_alg : vmcp_alg_default(key);
-}
-
 int srv_signer_can(const struct srv_signer *signer, const struct srv_machine *machine,
                    const struct vmcp_question *question, struct vmcp_error *err)
 {
@@ -167,7 +168,8 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
     const struct vmcp_responder responder = {.domain = s->domain,
                                              .ttl = s->ttl,
                                              .secret = s->secret_len ? s->secret : NULL,
-                                             .secret_len = s->secret_len};
+                                             .secret_len = s->secret_len,
+                                             .header = &s->header};
     const struct srv_machine *m = w->machine;
     const struct vmcp_subject subject = {.config = &m->config,
                                          .v1 = m->v1.text.data ? &m->v1 : NULL,
@@ -176,14 +178,13 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
     int rc = choose_key(s, w->question->format, &which, &w->err);
     if (rc < 0)
         return rc;
-    struct key_set *set = take_set(s, &w->err);
+    struct key_set *set = own_set(s, &w->err);
     if (!set)
         return vmcp_fail(&w->err, VMCP_E_NO_MEMORY, "no memory for a copy of the keys");
     w->key = s->keys[which];
     w->alg = choose_alg(s, w->question->format, w->key);
     rc = vmcp_respond(&responder, &subject, w->question, set->keys[which], w->alg, w->now,
                       &w->answer, w->jti, &w->err);
-    give_back(s, set);
     return rc;
 }
 
