@@ -25,7 +25,8 @@ static const struct launch_field instance_fields[] = {
     {"networkInterfaces", "[]@NetworkInterface"},
     {"networkPerformanceConfig", "@NetworkPerformanceConfig"},
     {"params", "@InstanceParams"},
-    {"privateIpv6GoogleAccess", "s"},
+    {"privateIpv6GoogleAccess", "ENABLE_BIDIRECTIONAL_ACCESS_TO_GOOGLE|ENABLE_OUTBOUND_VM_ACCESS_"
+                                "TO_GOOGLE|INHERIT_FROM_SUBNETWORK"},
     {"reservationAffinity", "@ReservationAffinity"},
     {"resourcePolicies", "[]s"},
     {"scheduling", "@Scheduling"},

@@ -28,18 +28,21 @@ SCHEMA = ROOT.parent / "shared/reference/compute-v1-subset.json"
 SCHEMAS = json.loads(SCHEMA.read_text())["schemas"] if SCHEMA.exists() else {}
 S = {"type": "string"}
 # Fields that Google added after that document.
+I, B = {"type": "integer"}, {"type": "boolean"}
 NEWER = {
     "Instance": {"localSsdEncryptionMode": S},
+    "AdvancedMachineFeatures": {"turboMode": S, "performanceMonitoringUnit": S},
     "Scheduling": {
         "maxRunDuration": {"$ref": "Duration"}, "terminationTime": S,
-        "localSsdRecoveryTimeout": {"$ref": "Duration"},
-        "onInstanceStopAction": {"type": "object", "properties": {
-            "discardLocalSsd": {"type": "boolean"}}}},
+        "localSsdRecoveryTimeout": {"$ref": "Duration"}, "hostErrorTimeoutSeconds": I,
+        "availabilityDomain": I, "onInstanceStopAction": {"$ref": "OnInstanceStopAction"},
+        "gracefulShutdown": {"$ref": "GracefulShutdown"}},
     "ConfidentialInstanceConfig": {"confidentialInstanceType": S},
-    "NetworkInterface": {"vlan": {"type": "integer"}, "parentNicName": S, "igmpQuery": S},
-    "AttachedDiskInitializeParams": {"storagePool": S,
-                                     "enableConfidentialCompute": {"type": "boolean"}},
-    "Duration": {"seconds": S, "nanos": {"type": "integer"}},
+    "NetworkInterface": {"vlan": I, "parentNicName": S, "igmpQuery": S},
+    "AttachedDiskInitializeParams": {"storagePool": S, "enableConfidentialCompute": B},
+    "Duration": {"seconds": {**S, "format": "int64"}, "nanos": I},
+    "OnInstanceStopAction": {"discardLocalSsd": B},
+    "GracefulShutdown": {"enabled": B, "maxDuration": {"$ref": "Duration"}},
 }
 for _name, _fields in NEWER.items() if SCHEMAS else ():
     _schema = SCHEMAS.setdefault(_name, {"type": "object", "properties": {}})

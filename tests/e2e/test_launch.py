@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jwcrypto import jwk, jws
 
-from launch_world import (DOMAIN, PROJECT, SCHEMAS, SCRIPT, ZONE, World, api_error, b64, check_body,
+from launch_world import (DOMAIN, PROJECT, ROOT, SCHEMAS, SCRIPT, ZONE, World, api_error, b64, check_body,
                           items, session)
 
 @pytest.fixture
@@ -75,6 +75,42 @@ def test_each_question_has_its_own_salt(world):
     assert all(re.fullmatch(r"[A-Za-z0-9-]{64}", q["cvm_salt"]) for q in questions)
     assert len({q["cvm_hostid"] for q in questions}) == 1
     assert re.fullmatch(r"[0-9a-f]{64}", questions[0]["cvm_hostid"])
+
+
+def google_type(schema):
+    """A field of Google's document as the launcher's table writes it."""
+    if schema.get("type") == "array":
+        return "[]" + google_type(schema["items"])
+    if "$ref" in schema:
+        return "@" + schema["$ref"]
+    if "enum" in schema:
+        return "|".join(sorted(schema["enum"]))
+    if schema.get("format") in ("int64", "uint64"):
+        return "n"
+    if schema["type"] == "object" and "properties" in schema:
+        return "@MetadataItem"
+    return {"string": "s", "boolean": "b", "integer": "i", "object": "m"}[schema["type"]]
+
+
+@pytest.mark.skipif(not SCHEMAS, reason="the discovery document is not beside the tree")
+def test_the_launchers_table_is_googles():
+    """Every field of it is in Google's document, or among the newer ones that are named, and is of
+    the same type."""
+    table = re.sub(r'"\s*\n\s*"', "", (ROOT / "launcher/plan/schema_table.c").read_text())
+    # wider or narrower on purpose
+    differ = {("Scheduling", "provisioningModel"), ("GuestOsFeature", "type"),
+              ("ConfidentialInstanceConfig", "confidentialInstanceType")}
+    seen = 0
+    for name, array in re.findall(r'\{"(\w+)", (\w+_fields)\}', table):
+        body = re.search(rf"launch_field {array}\[\] = \{{(.*?)\{{0\}}", table, re.S).group(1)
+        schema = (SCHEMAS["Metadata"]["properties"]["items"]["items"] if name == "MetadataItem"
+                  else SCHEMAS[name])
+        for field, kind in re.findall(r'\{"(\w+)",\s*"([^"]*)"\s*\}', body):
+            wanted = google_type(schema["properties"][field])
+            kind = "|".join(sorted(kind.split("|")))
+            assert kind == wanted or (name, field) in differ, (name, field)
+            seen += 1
+    assert seen > 120
 
 
 @pytest.mark.skipif(not SCHEMAS, reason="the discovery document is not beside the tree")
