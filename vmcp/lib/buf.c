@@ -94,6 +94,13 @@ char *vmcp_buf_extend(struct vmcp_buf *b, size_t len)
     return at;
 }
 
+void vmcp_buf_cut(struct vmcp_buf *b, size_t len)
+{
+    b->len -= len < b->len ? len : b->len;
+    if (b->data)
+        b->data[b->len] = '\0';
+}
+
 void vmcp_buf_adds(struct vmcp_buf *b, const char *s)
 {
     vmcp_buf_add(b, s, strlen(s));

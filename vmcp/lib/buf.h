@@ -45,6 +45,8 @@ void vmcp_buf_reserve(struct vmcp_buf *b, size_t len);
 /* Append `len` bytes that the caller fills in now; NULL where there is no room for them. The NUL
  * after them is there already, and may be written again. */
 char *vmcp_buf_extend(struct vmcp_buf *b, size_t len);
+/* Take the last `len` bytes away again. */
+void vmcp_buf_cut(struct vmcp_buf *b, size_t len);
 void vmcp_buf_adds(struct vmcp_buf *b, const char *s);
 void vmcp_buf_addc(struct vmcp_buf *b, char c);
 void vmcp_buf_addf(struct vmcp_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -30,7 +30,8 @@ void vmcp_jws_encode(struct vmcp_buf *b, const void *data, size_t len)
 {
     char *at = vmcp_buf_extend(b, VMCP_BASE64_CHARS(len));
     if (at) /* without padding there are fewer characters */
-        b->len -= VMCP_BASE64_CHARS(len) - vmcp_base64_encode(VMCP_BASE64_URL, data, len, at);
+        vmcp_buf_cut(b,
+                     VMCP_BASE64_CHARS(len) - vmcp_base64_encode(VMCP_BASE64_URL, data, len, at));
 }
 
 int vmcp_jws_header(const struct vmcp_alg *alg, const char *typ, const char *kid,

@@ -24,14 +24,19 @@ static bool is_unreserved(unsigned char c)
 static void add_encoded(struct vmcp_buf *out, const char *s, size_t len)
 {
     static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < len; i++) {
+    char *begin = vmcp_buf_extend(out, 3 * len), *at = begin;
+    for (size_t i = 0; begin && i < len; i++) {
         unsigned char c = (unsigned char)s[i];
-        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
-        if (is_unreserved(c))
-            vmcp_buf_addc(out, s[i]);
-        else
-            vmcp_buf_add(out, escape, sizeof(escape));
+        if (is_unreserved(c)) {
+            *at++ = s[i];
+        } else {
+            *at++ = '%';
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
+        }
     }
+    if (begin)
+        vmcp_buf_cut(out, 3 * len - (size_t)(at - begin));
 }
 
 static int add_parameter(struct vmcp_buf *out, const char *key, const json_t *value,

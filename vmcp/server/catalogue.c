@@ -69,13 +69,13 @@ static void slim(struct srv_machine *m)
 }
 
 /* What does not change from answer to answer is made once. */
-static int prepare(struct srv_machine *m, struct vmcp_error *err)
+static int prepare(struct srv_machine *m, bool with_v1, struct vmcp_error *err)
 {
     const struct vmcp_config *c = &m->config;
     m->v2 = (struct vmcp_buf)VMCP_BUF(2 * VMCP_ANSWER_MAX);
     m->drafted = !c->macros;
     int rc = m->drafted ? vmcp_respond_draft(c, &m->v2, err) : 0;
-    if (rc == 0 && m->drafted && !vmcp_config_needs_v2(c))
+    if (rc == 0 && with_v1 && m->drafted && !vmcp_config_needs_v2(c))
         rc = vmcp_v1_draft_make(c->machine, &m->v1, err);
     if (rc == 0 && m->drafted)
         slim(m);
@@ -105,6 +105,7 @@ struct arrival {
 struct arrivals {
     struct arrival *items;
     size_t count;
+    bool with_v1;
 };
 
 static void arrivals_clear(struct arrivals *a)
@@ -120,10 +121,11 @@ static void arrivals_clear(struct arrivals *a)
 
 static void read_arrival(void *arg, size_t i)
 {
-    struct arrival *a = &((struct arrival *)arg)[i];
+    const struct arrivals *all = arg;
+    struct arrival *a = &all->items[i];
     a->rc = vmcp_config_load(a->path, &a->machine.config, &a->diags, &a->err);
     if (a->rc == 0)
-        a->rc = prepare(&a->machine, &a->err);
+        a->rc = prepare(&a->machine, all->with_v1, &a->err);
 }
 
 static int only_machine_files(const struct dirent *entry)
@@ -200,15 +202,15 @@ static int digest(struct srv_catalogue *c, struct vmcp_error *err)
     return 0;
 }
 
-static int load_folder(struct srv_catalogue *c, const char *folder, srv_report report, void *arg,
-                       struct vmcp_error *err)
+static int load_folder(struct srv_catalogue *c, const char *folder, bool with_v1, srv_report report,
+                       void *arg, struct vmcp_error *err)
 {
-    auto_arrivals struct arrivals files = {0};
+    auto_arrivals struct arrivals files = {.with_v1 = with_v1};
     size_t bad = 0;
     int rc = list_folder(folder, &files, err);
     if (rc < 0)
         return rc;
-    srv_parallel(files.count, read_arrival, files.items);
+    srv_parallel(files.count, read_arrival, &files);
     for (size_t i = 0; rc == 0 && i < files.count; i++)
         if (report_arrival(&files.items[i], report, arg))
             bad++;
@@ -225,13 +227,13 @@ static int load_folder(struct srv_catalogue *c, const char *folder, srv_report r
     return 0;
 }
 
-int srv_catalogue_load(const char *folder, srv_report report, void *arg, struct srv_catalogue **ret,
-                       struct vmcp_error *err)
+int srv_catalogue_load(const char *folder, bool with_v1, srv_report report, void *arg,
+                       struct srv_catalogue **ret, struct vmcp_error *err)
 {
     auto_catalogue struct srv_catalogue *c = calloc(1, sizeof(*c));
     if (!c)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a catalogue");
-    int rc = load_folder(c, folder, report, arg, err);
+    int rc = load_folder(c, folder, with_v1, report, arg, err);
     if (rc < 0)
         return rc;
     qsort(c->machines, c->count, sizeof(*c->machines), by_name);

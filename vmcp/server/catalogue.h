@@ -16,7 +16,8 @@
 struct srv_machine {
     struct vmcp_config config; /* without its `machine` where that is drafted */
     bool drafted; /* the machine has no macros: what does not depend on the question is made */
-    struct vmcp_v1_draft v1; /* empty where version 1 cannot carry the machine */
+    struct vmcp_v1_draft
+        v1; /* empty where version 1 cannot carry the machine, or nobody signs it */
     struct vmcp_buf v2;
 };
 
@@ -26,10 +27,12 @@ struct srv_catalogue;
 typedef void (*srv_report)(void *arg, const char *path, size_t line, size_t column, bool is_error,
                            const char *text);
 
-/* Read a folder. Everything that is wrong in it is reported, not only the first; then the error is
- * VMCP_E_CONFIG. *ret is new, srv_catalogue_free(). */
-VMCP_MUST_CHECK int srv_catalogue_load(const char *folder, srv_report report, void *arg,
-                                       struct srv_catalogue **ret, struct vmcp_error *err);
+/* Read a folder. `with_v1`: prepare answers in version 1 too. Everything that is wrong in it is
+ * reported, not only the first; then the error is VMCP_E_CONFIG. *ret is new, srv_catalogue_free().
+ */
+VMCP_MUST_CHECK int srv_catalogue_load(const char *folder, bool with_v1, srv_report report,
+                                       void *arg, struct srv_catalogue **ret,
+                                       struct vmcp_error *err);
 void srv_catalogue_free(struct srv_catalogue *catalogue);
 
 /* A machine by name; NULL name: the default one, which is the only one there is unless

@@ -206,7 +206,8 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
     if (rc == 0)
         rc = srv_signer_new(&signer, &s->signer, err);
     if (rc == 0)
-        rc = srv_catalogue_load(o->configs, report, arg, &s->catalogue, err);
+        rc = srv_catalogue_load(o->configs, vmcp_keyring_signing_key(&s->ring, true) != NULL,
+                                report, arg, &s->catalogue, err);
     if (rc == 0 && o->fallback)
         rc = srv_catalogue_set_default(s->catalogue, o->fallback, err);
     return rc < 0 ? rc : check_answers(s, err);
