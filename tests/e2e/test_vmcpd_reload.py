@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """vmcpd while its files change: SIGHUP, `vmcpd reload`, the published key list."""
 import base64
+import contextlib
 import os
 import signal
 import socket
 import stat
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -68,7 +71,7 @@ def test_a_broken_set_leaves_the_old_one(server, reload):
     server.process.send_signal(signal.SIGHUP)
     assert eventually(lambda: ready(server)["reload"]["failed"] == 2)
     write_json(machine_file(server), MACHINE)
-    assert reload().err == ""
+    assert reload().err == "vmcpd reload: generation 2, 1 machine\n"
     now = ready(server)
     assert now["reload"] == {**now["reload"], "code": "ok", "done": 1, "failed": 2}
     assert now["generation"] == 2 and now["digest"] == before["digest"]
@@ -96,10 +99,14 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
 
 
 def test_reload_as_json(server, reload):
-    assert reload("--json").json == {"code": "ok", "where": "", "detail": "", "findings": []}
+    done = reload("--json")
+    assert done.json == {"code": "ok", "where": "", "detail": "", "generation": 2, "machines": 1,
+                         "findings": []}
+    assert done.err == "vmcpd reload: generation 2, 1 machine\n"
     machine_file(server).write_text("{")
     report = reload("--json", code=1).json
     assert report["code"] == "config-invalid" and len(report["findings"]) == 1
+    assert report["generation"] == 2 and report["machines"] == 1  # what goes on
     write_json(machine_file(server), {**MACHINE, "zone": "z"})  # a warning is told, and no failure
     done = reload("--json")
     assert done.json["code"] == "ok" and "warning: `zone`" in done.json["findings"][0]
@@ -120,6 +127,50 @@ def test_no_server(bin, reload, scratch):
         silent.bind(str(scratch / "control"))
         silent.listen()
         assert "[timeout]" in reload("--timeout", "1s", code=8).err
+
+
+def test_every_error_as_json(bin, reload, scratch):
+    done = reload("--json", code=4)
+    assert done.json["code"] == "network" and done.json["where"] == str(scratch / "control")
+    assert "--control PATH" in done.json["detail"] and "--control PATH" in done.err
+    for argv in (["--control", "x" * 200], ["operand"], ["--no-such"], ["--timeout", "0"]):
+        done = run(bin.vmcpd, "reload", *argv, "--json")
+        assert done.code == 2 and done.json["code"] == "usage" and "[usage]" in done.err
+    for word in ("relaod", "reloads", "Reload"):
+        done = run(bin.vmcpd, word)
+        assert done.code == 2 and f"there is no verb {word}; did you mean reload?" in done.err
+    assert "one too many" in run(bin.vmcpd, "stop").err
+
+
+def drip(listener, give, pause):
+    """One client, served a byte now and then."""
+    peer, _ = listener.accept()
+    with peer, contextlib.suppress(OSError):
+        for _ in range(100):
+            peer.sendall(give)
+            time.sleep(pause)
+
+
+def test_one_deadline_for_a_server_that_drips(reload, scratch):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(scratch / "control"))
+        listener.listen()
+        thread = threading.Thread(target=drip, args=(listener, b" ", 0.2), daemon=True)
+        thread.start()
+        began = time.monotonic()
+        assert "[timeout]" in reload("--timeout", "1s", code=8).err
+        assert time.monotonic() - began < 5
+        thread.join(timeout=30)
+
+
+def test_more_findings_than_one_answer_has(server, reload):
+    """The client's limit suffices for what the server sends, and the log has the rest."""
+    config = machine_file(server).parent
+    for i in range(150):
+        write_json(config / f"m{i}.json", {**MACHINE, "z" + "_" * 120: "z"})
+    done = reload("--json")
+    assert len(done.json["findings"]) == 100 and done.json["machines"] == 151
+    assert done.json["findings"][-1] == "and 51 more, which the server's log has"
 
 
 def test_the_control_socket(bin, vmcpd, scratch, keys):

@@ -9,13 +9,14 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/auto.h"
 #include "lib/file.h"
 #include "lib/json.h"
 
-enum { ANSWER_MAX = 1024 * 1024, CLIENT_TIMEOUT_S = 2 };
+enum { CLIENT_TIMEOUT_S = 2 };
 static const char request[] = "reload\n";
 
 int srv_control_path(const char *path, char **ret, struct vmcp_error *err)
@@ -97,11 +98,34 @@ void srv_control_accept(int listen_fd, int *ret_fd)
         *ret_fd = steal_fd(&fd);
 }
 
-static void send_all(int fd, const char *data, size_t len)
+/* Milliseconds of a clock that nobody sets. */
+static int64_t now_ms(void)
 {
-    while (len > 0) {
-        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Wait until `fd` can do `events`. False once `deadline` is over: it counts for the whole of what
+ * is sent or read, so that one who takes or gives a byte now and then is not waited for. */
+static bool wait_until(int fd, short events, int64_t deadline)
+{
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = events};
+        int64_t left = deadline - now_ms();
+        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
+        if (ready > 0)
+            return true;
+        if (ready == 0 || errno != EINTR)
+            return false;
+    }
+}
+
+static void send_all(int fd, const char *data, size_t len, int64_t deadline)
+{
+    while (len > 0 && wait_until(fd, POLLOUT, deadline)) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0)
             return;
@@ -110,31 +134,28 @@ static void send_all(int fd, const char *data, size_t len)
     }
 }
 
-void srv_control_answer(int fd, const struct vmcp_error *outcome, const json_t *findings)
+void srv_control_answer(int fd, const struct srv_control_outcome *outcome, const json_t *findings)
 {
     auto_close int owned = fd;
     json_auto_t *answer =
-        json_pack("{s:s, s:s, s:s, s:O}", "code", vmcp_code_name(outcome->code), "where",
-                  outcome->where, "detail", outcome->text, "findings", findings);
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:O}", "code", vmcp_code_name(outcome->err.code),
+                  "where", outcome->err.where, "detail", outcome->err.text, "generation",
+                  (json_int_t)outcome->generation, "machines", (json_int_t)outcome->machines,
+                  "findings", findings);
     auto_free char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     if (text)
-        send_all(owned, text, strlen(text));
+        send_all(owned, text, strlen(text), now_ms() + CLIENT_TIMEOUT_S * 1000);
 }
 
 /* Read until the server closes, or the time is over. */
-static int read_answer(int fd, int timeout_s, struct vmcp_buf *b, struct vmcp_error *err)
+static int read_answer(int fd, int timeout_s, int64_t deadline, struct vmcp_buf *b,
+                       struct vmcp_error *err)
 {
     char chunk[8192];
     for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = poll(&p, 1, timeout_s * 1000);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready == 0)
+        if (!wait_until(fd, POLLIN, deadline))
             return vmcp_fail(err, VMCP_E_TIMEOUT,
-                             "no outcome after %d s; look into the server's "
-                             "log",
-                             timeout_s);
+                             "no outcome after %d s; look into the server's log", timeout_s);
         ssize_t n = recv(fd, chunk, sizeof(chunk), 0);
         if (n < 0)
             return vmcp_fail(err, VMCP_E_NETWORK, "the server went away: %s", strerror(errno));
@@ -148,18 +169,20 @@ int srv_control_ask(const char *path, int timeout_s, json_t **ret, struct vmcp_e
 {
     struct sockaddr_un address;
     auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    auto_buf struct vmcp_buf b = VMCP_BUF(ANSWER_MAX);
+    auto_buf struct vmcp_buf b = VMCP_BUF(SRV_CONTROL_ANSWER_MAX);
+    int64_t deadline = now_ms() + (int64_t)timeout_s * 1000;
     int rc = set_address(path, &address, err);
     if (rc < 0)
         return rc;
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, path, "no server answers here: %s",
+        return vmcp_fail_at(err, VMCP_E_NETWORK, path,
+                            "no server answers here: %s; its --control PATH is to be given here "
+                            "too",
                             strerror(errno));
-    send_all(fd, request, sizeof(request) - 1);
-    rc = read_answer(fd, timeout_s, &b, err);
+    send_all(fd, request, sizeof(request) - 1, deadline);
+    rc = read_answer(fd, timeout_s, deadline, &b, err);
     if (rc == 0 && vmcp_json_parse_object(b.data ? b.data : "", b.len, ret, NULL) < 0)
         rc = vmcp_fail(err, VMCP_E_NETWORK,
-                       "the server gave no outcome; are you its user, or "
-                       "root?");
+                       "the server gave no outcome; are you its user, or root?");
     return rc < 0 ? vmcp_error_locate(err, path) : 0;
 }

@@ -65,10 +65,12 @@ static void answer_control(struct loop *loop)
     srv_control_accept(loop->control, &fd);
     if (fd < 0)
         return;
-    struct vmcp_error outcome = {0};
+    struct srv_control_outcome outcome = {0};
     json_auto_t *findings = NULL;
-    if (reload(loop, "vmcpd reload", &findings, &outcome) == 0)
-        outcome = (struct vmcp_error){0};
+    if (reload(loop, "vmcpd reload", &findings, &outcome.err) == 0)
+        outcome.err = (struct vmcp_error){0};
+    outcome.generation = loop->service.snapshot->generation;
+    outcome.machines = srv_catalogue_count(loop->service.snapshot->catalogue);
     srv_log_reopen(&loop->service.log);
     srv_control_answer(fd, &outcome, findings);
 }
@@ -206,14 +208,16 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     struct vmcp_error err = {0};
-    struct srv_settings settings;
+    struct srv_settings settings = {0};
     auto_passphrase struct vmcp_passphrase pass = {0};
     bool help = false;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a write that fails, and no more */
     if (argc > 1 && strcmp(argv[1], "reload") == 0)
         return srv_verb_reload(argc - 1, argv + 1);
-    int rc = srv_settings_parse(argc, argv, &settings, &help, &err);
+    int rc = argc > 1 ? srv_verb_check(argv[1], &err) : 0;
+    if (rc == 0)
+        rc = srv_settings_parse(argc, argv, &settings, &help, &err);
     if (rc == 0 && help) {
         print_help();
         return 0;

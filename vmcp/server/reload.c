@@ -6,20 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
 #include "message.h"
 #include "notify.h"
 
-enum { FINDINGS_MAX = 1000, LINE_MAX_BYTES = 4096 };
+/* What was found, for who asked for the reload: the first of it. */
+struct findings {
+    json_t *lines;
+    size_t more; /* that are only in the log */
+};
 
 /* A finding is logged at once and kept for who asked for the reload. */
 static void report(void *arg, const char *path, size_t line, size_t column, bool is_error,
                    const char *text)
 {
-    json_t *findings = arg;
+    struct findings *findings = arg;
     const char *kind = is_error ? "error" : "warning";
-    auto_buf struct vmcp_buf b = VMCP_BUF(LINE_MAX_BYTES);
+    auto_buf struct vmcp_buf b = VMCP_BUF(SRV_CONTROL_LINE_MAX);
     vmcp_buf_adds(&b, path);
     if (line)
         vmcp_buf_addf(&b, ":%zu:%zu", line, column);
@@ -28,8 +33,12 @@ static void report(void *arg, const char *path, size_t line, size_t column, bool
         return;
     vmcp_text_clean(b.data);
     srv_message(is_error ? SRV_ERROR : SRV_WARNING, "%s", b.data);
-    if (findings && json_array_size(findings) < FINDINGS_MAX)
-        json_array_append_new(findings, json_string(b.data));
+    if (!findings)
+        return;
+    if (json_array_size(findings->lines) < SRV_CONTROL_LINES_MAX - 1)
+        json_array_append_new(findings->lines, json_string(b.data));
+    else
+        findings->more++;
 }
 
 /* Loading leaves holes of all sizes behind, and a set that was replaced one as large as itself: the
@@ -65,9 +74,10 @@ int srv_reload(struct srv_service *service, const char *why, json_t **ret_findin
 {
     struct srv_snapshot *snapshot = NULL;
     struct vmcp_error failure = {0};
-    json_auto_t *findings = json_array();
+    json_auto_t *lines = json_array();
+    struct findings findings = {.lines = lines};
     srv_notify_reloading();
-    int rc = srv_snapshot_load(service->settings, report, findings, &snapshot, &failure);
+    int rc = srv_snapshot_load(service->settings, report, &findings, &snapshot, &failure);
     if (rc == 0) {
         srv_service_replace(service, snapshot);
         srv_notify("READY=1\nSTATUS=%zu machines, generation %u",
@@ -78,9 +88,12 @@ int srv_reload(struct srv_service *service, const char *why, json_t **ret_findin
                    failure.text);
     }
     give_memory_back();
+    if (findings.more)
+        json_array_append_new(
+            lines, json_sprintf("and %zu more, which the server's log has", findings.more));
     log_outcome(service, why, rc < 0 ? &failure : NULL);
     if (ret_findings)
-        *ret_findings = steal(&findings);
+        *ret_findings = steal(&lines);
     if (rc < 0 && err)
         *err = failure;
     return rc;

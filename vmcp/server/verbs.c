@@ -33,16 +33,38 @@ static const struct vmcp_command command = {
     .operands = "",
     .summary = "make the running server read machines and keys again",
     .options = options,
-    .details = "Waits for the outcome. If anything is wrong, the server goes on with what it had,\n"
-               "the errors are printed, and the exit code is 1.\n",
+    .details =
+        "Waits for the outcome, and says which generation is served then and how many machines\n"
+        "it has. If anything is wrong, the server goes on with what it had, the errors are\n"
+        "printed, and the exit code is 1; of more than 100 findings the log has the rest.\n",
     .example = "  vmcpd reload\n",
 };
 
-static int complain(const struct vmcp_error *err)
+static void print_json(const json_t *value)
+{
+    auto_free char *text = value ? json_dumps(value, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+}
+
+static int complain(bool json, const struct vmcp_error *err)
 {
     fprintf(stderr, "vmcpd reload: error: %s%s%s [%s]\n", err->where, err->where[0] ? ": " : "",
             err->text, vmcp_code_name(err->code));
+    json_auto_t *report = json_pack("{s:s, s:s, s:s}", "code", vmcp_code_name(err->code), "where",
+                                    err->where, "detail", err->text);
+    if (json)
+        print_json(report);
     return vmcp_code_exit(err->code);
+}
+
+/* An error of the command line itself comes before --json was parsed. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
 }
 
 static void print_line(const char *line)
@@ -54,6 +76,17 @@ static void print_line(const char *line)
     fprintf(stderr, "%s\n", copy);
 }
 
+/* What is served now; a server of an older version does not say. */
+static void print_done(const json_t *answer)
+{
+    const json_t *generation = json_object_get(answer, "generation");
+    json_int_t machines = json_integer_value(json_object_get(answer, "machines"));
+    if (json_is_integer(generation))
+        fprintf(stderr, "vmcpd reload: generation %lld, %lld machine%s\n",
+                (long long)json_integer_value(generation), (long long)machines,
+                machines == 1 ? "" : "s");
+}
+
 /* The exit code. */
 static int print_outcome(const json_t *answer, bool json)
 {
@@ -62,7 +95,9 @@ static int print_outcome(const json_t *answer, bool json)
     bool good = code && strcmp(code, vmcp_code_name(VMCP_OK)) == 0;
     for (size_t i = 0; i < json_array_size(findings); i++)
         print_line(json_string_value(json_array_get(findings, i)));
-    if (!good) {
+    if (good) {
+        print_done(answer);
+    } else {
         const char *where = json_string_value(json_object_get(answer, "where"));
         const char *detail = json_string_value(json_object_get(answer, "detail"));
         auto_buf struct vmcp_buf line = VMCP_BUF(1024);
@@ -70,9 +105,8 @@ static int print_outcome(const json_t *answer, bool json)
                       where && *where ? ": " : "", detail ? detail : "");
         print_line(line.data);
     }
-    auto_free char *text = json ? json_dumps(answer, JSON_INDENT(2)) : NULL;
-    if (text)
-        puts(text);
+    if (json)
+        print_json(answer);
     return good ? VMCP_EXIT_DONE : VMCP_EXIT_REFUSED;
 }
 
@@ -85,7 +119,7 @@ int srv_verb_reload(int argc, char **argv)
     auto_free char *path = NULL;
     json_auto_t *answer = NULL;
     if (vmcp_options_parse(&command, argc, argv, &a, &operands, &help, &err) < 0)
-        return complain(&err);
+        return complain(asks_for_json(argc, argv), &err);
     if (help) {
         auto_buf struct vmcp_buf text = VMCP_BUF(16384);
         vmcp_command_help(&command, &text);
@@ -94,6 +128,14 @@ int srv_verb_reload(int argc, char **argv)
     }
     if (srv_control_path(a.control, &path, &err) < 0 ||
         srv_control_ask(path ? path : "/run/vmcpd/control", (int)a.timeout, &answer, &err) < 0)
-        return complain(&err);
+        return complain(asks_for_json(argc, argv), &err);
     return print_outcome(answer, a.json);
+}
+
+int srv_verb_check(const char *word, struct vmcp_error *err)
+{
+    static const char *const verbs[] = {"reload"};
+    const char *near = word[0] == '-' ? NULL : vmcp_suggest(word, verbs, 1, sizeof(*verbs));
+    return near ? vmcp_fail(err, VMCP_E_USAGE, "there is no verb %s; did you mean %s?", word, near)
+                : 0;
 }
