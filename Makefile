@@ -96,10 +96,10 @@ demo: ## play the whole chain with real processes on this machine (KEEP=1 leaves
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@$(PYTHON) tests/demo/demo.py --bin $(B)/bin $(if $(KEEP),--keep)
 
-check: ## unit and end-to-end tests; SANITIZE=address,undefined for a build with sanitizers
+check: ## unit and end-to-end tests; SANITIZE=address,undefined|thread for such a build; VALGRIND=1
 	@tests/deps build demo check
-	@$(MAKE) --no-print-directory -j$(shell nproc) all unit
-	@$(PYTHON) tests/check.py $(B)
+	@$(MAKE) --no-print-directory -j$(shell nproc) all $(if $(filter thread,$(SANITIZE)),,unit)
+	@$(PYTHON) tests/check.py $(B) $(if $(VALGRIND),--memcheck)
 
 unit: $(UNIT)
 fuzzers: $(FUZZ)
