@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #include "settings.h"
 #include "verbs.h"
 #include "watch.h"
+
+enum { RELOAD_NICE = 10 };
 
 /* What the main thread waits for while others answer. */
 struct loop {
@@ -144,6 +147,9 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     }
     fflush(stdout);
     srv_notify("READY=1");
+    /* This thread, and those that it makes, only load again from here on: they give way to those
+     * that answer. */
+    (void)setpriority(PRIO_PROCESS, 0, RELOAD_NICE);
     int signal_number = wait_for_end(loop);
     srv_notify("STOPPING=1");
     srv_message(SRV_INFO, "vmcpd: stopping on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");

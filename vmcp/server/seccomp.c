@@ -94,6 +94,7 @@ static const char *const allowed[] = {
     "rseq",
     "membarrier",
     "sched_yield",
+    "setpriority",
     "sched_getaffinity",
     "sched_setaffinity",
     "getcpu",
