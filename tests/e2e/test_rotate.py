@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -96,7 +97,10 @@ def test_one_step(vmcp, ring):
 def test_too_early(vmcp, ring):
     before = keys_of(vmcp, ring)
     done = vmcp("rotate", ring, code=1)
-    assert "[rotation-too-early]" in done.err and "0:00 of the 24:00 hours" in done.err
+    assert "[rotation-too-early]" in done.err and "clients get 24 h to learn of it" in done.err
+    name = re.search(r"error: (next/\S+): ", done.err)[1]
+    ripe = int((ring / name).stat().st_ctime) + 86400
+    assert time.strftime("from %Y-%m-%dT%H:%M:%SZ on, in ", time.gmtime(ripe)) in done.err
     vmcp("rotate", ring, "--min-published", "1h", code=1)
     assert vmcp("rotate", ring, "--json", code=1).json["code"] == "rotation-too-early"
     assert keys_of(vmcp, ring) == before
@@ -154,9 +158,12 @@ def test_retired_keys_are_removed_in_the_end(vmcp, ring):
 
 
 def test_folders_that_are_refused(vmcp, scratch, ring):
-    assert "[file]" in vmcp("rotate", scratch / "absent", code=3).err
-    (scratch / "empty").mkdir()
-    assert "active" in vmcp("rotate", scratch / "empty", code=3).err
+    for name, what in (("absent", "absent"), ("empty", "empty/active")):
+        if name == "empty":
+            (scratch / "empty").mkdir()
+        done = vmcp("rotate", scratch / name, "--json", code=3).json
+        assert done["code"] == "file" and done["where"].endswith("/" + what)
+        assert f"mkdir -p {scratch / name}/active && vmcp keygen" in done["detail"]
     (scratch / "empty" / "active").mkdir()
     assert "vmcp keygen" in vmcp("rotate", scratch / "empty", code=3).err
     (ring / "next" / "junk").write_text("junk")
@@ -289,6 +296,52 @@ def test_journals_that_are_refused(vmcp, ring, journal):
     done = vmcp("rotate", ring, "--now", code=3)
     assert "[state-damaged]" in done.err and ".rotation" in done.err
     assert keys_of(vmcp, ring) == before
+
+
+def test_a_journal_whose_key_is_gone(vmcp, ring):
+    """Taken away between two runs: what there is to do is said, and works."""
+    name = "active/ed25519.key"
+    (ring / ".rotation").write_text(json.dumps({"steps": [
+        {"do": "retire", "from": name, "to": "retired/ed25519.key", "key": "x"}]}))
+    kept = (ring / name).read_bytes()
+    (ring / name).unlink()
+    for _ in range(2):
+        done = vmcp("rotate", ring, "--now", code=3)
+        assert f"{name}: neither this nor retired/ed25519.key is there" in done.err
+        assert "[state-damaged]" in done.err and "remove the folder's .rotation" in done.err
+    (ring / name).write_bytes(kept)
+    (ring / name).chmod(0o600)
+    assert vmcp("rotate", ring, "--now", "--json").json["resumed"]
+    assert (ring / "retired/ed25519.key").read_bytes() == kept
+
+
+def test_root_becomes_the_owner_wholly(bin, keys, scratch):
+    """Real and saved ids, the account's groups; what only root can read was read before."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    user = pwd.getpwnam("nobody")
+    for path in [scratch, *scratch.parents]:
+        if path != path.parent and not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    secret = scratch / "root-only"
+    secret.write_text("correct horse")
+    secret.chmod(0o600)
+    ring = scratch / "owned"
+    (ring / "active").mkdir(parents=True)
+    shutil.copy(keys["ed25519"].path, ring / "active" / "1.key")
+    for path in [ring, *ring.rglob("*")]:
+        os.chown(path, user.pw_uid, user.pw_gid)
+    traced = can_trace()
+    tracer = ["strace", "-e", "trace=setgroups,setresgid,setresuid", "-o", scratch / "trace"]
+    done = run(*(tracer if traced else []), bin.vmcp, "rotate", ring, "--passphrase",
+               f"file:{secret}")
+    assert done.code == 0, done
+    if traced:
+        told = (scratch / "trace").read_text()
+        for call, number in (("setresgid", user.pw_gid), ("setresuid", user.pw_uid)):
+            assert re.search(rf"{call}\({number}, {number}, {number}\) += 0", told)
+    made, = [p for p in (ring / "next").iterdir() if p.suffix == ".key"]
+    assert b"ENCRYPTED" in made.read_bytes() and made.stat().st_uid == user.pw_uid
 
 
 # -- served ----------------------------------------------------------------------------------------

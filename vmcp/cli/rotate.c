@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,14 +106,34 @@ static void tell(const struct vmcp_rotation *r, const struct args *a)
           stderr);
 }
 
+/* A source of the passphrase is often root's own file: it is read before root is somebody else. The
+ * terminal is whoever's it is, and is asked where a key needs it. */
+static int read_passphrase(struct vmcp_passphrase *pass, struct vmcp_error *err)
+{
+    if (!pass->source || strcmp(pass->source, "prompt") == 0)
+        return 0;
+    return vmcp_passphrase_get(pass, "the passphrase of the keys", err);
+}
+
+/* The groups that the owner has at a log-in; an owner without an account has the folder's. */
+static bool take_groups(const struct stat *st)
+{
+    const struct passwd *user = getpwuid(st->st_uid);
+    gid_t gid = user ? user->pw_gid : st->st_gid;
+    int rc = user ? initgroups(user->pw_name, gid) : setgroups(1, &gid);
+    return rc == 0 && setresgid(gid, gid, gid) == 0;
+}
+
 /* Root rotates as the user who owns the folder: the server's user has to read what is made here,
- * and cannot lead root elsewhere by what it puts there. */
+ * and cannot lead root elsewhere by what it puts there. There is no way back, and no trace or core
+ * dump of the keys for that user's other programs. */
 static int become_owner(const char *dir, struct vmcp_error *err)
 {
     struct stat st;
     if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
         return 0; /* a folder that is not there is told later */
-    if (setgroups(1, &st.st_gid) < 0 || setegid(st.st_gid) < 0 || seteuid(st.st_uid) < 0)
+    if (!take_groups(&st) || setresuid(st.st_uid, st.st_uid, st.st_uid) < 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot act as its owner, user %u: %s",
                             (unsigned)st.st_uid, strerror(errno));
     return 0;
@@ -133,6 +155,8 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
                                             .dry_run = a.dry_run,
                                             .pass = &pass};
     rc = vmcp_passphrase_init(&pass, a.passphrase, true, err);
+    if (rc == 0)
+        rc = read_passphrase(&pass, err);
     if (rc == 0)
         rc = become_owner(operands.items[0], err);
     if (rc == 0)

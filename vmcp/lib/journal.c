@@ -113,8 +113,20 @@ int vmcp_journal_read(const char *dir, struct vmcp_rotation *ret, bool *ret_foun
     return rc < 0 ? rc : parse(path, &b, ret, err);
 }
 
+/* What was to be moved is nowhere: somebody took it away in between, and no run can go on alone. */
+static int fail_gone(const struct vmcp_rotation_step *s, struct vmcp_error *err)
+{
+    return vmcp_fail_at(err, VMCP_E_STATE, s->from,
+                        "neither this nor %s is there, so the rotation that was begun cannot go "
+                        "on. Put the key back; or see that active/ has the right keys, remove "
+                        "the folder's " VMCP_KEYRING_JOURNAL ", and rotate again",
+                        s->to);
+}
+
 static int fail_step(const struct vmcp_rotation_step *s, struct vmcp_error *err)
 {
+    if (s->to[0] && errno == ENOENT)
+        return fail_gone(s, err);
     return vmcp_fail_at(err, VMCP_E_FILE, s->from, "cannot be %s: %s",
                         s->to[0] ? "moved" : "removed", strerror(errno));
 }

@@ -12,6 +12,7 @@
 
 #include "auto.h"
 #include "file.h"
+#include "instant.h"
 #include "journal.h"
 
 /* New keys are made under this name and get theirs when all else is prepared. */
@@ -80,15 +81,19 @@ static bool has(const struct vmcp_keyring *ring, enum vmcp_key_state state, int 
 static int check_age(const struct plan *p, const struct vmcp_keyring_entry *e,
                      struct vmcp_error *err)
 {
-    int64_t age = p->options->now - e->since, wanted = p->options->min_published;
-    if (age >= wanted)
+    int64_t now = p->options->now, ripe = e->since + p->options->min_published;
+    char where[VMCP_ROTATION_PATH_MAX + 8], at[VMCP_INSTANT_CHARS], left[VMCP_SPAN_CHARS],
+        wanted[VMCP_SPAN_CHARS];
+    if (now >= ripe)
         return 0;
-    age = age < 0 ? 0 : age;
-    return vmcp_fail_at(err, VMCP_E_TOO_EARLY, e->name,
-                        "has been in next/ for %lld:%02lld of the %lld:%02lld hours that clients "
-                        "get to learn of it (--min-published); wait, or say --now",
-                        (long long)age / 3600, (long long)age / 60 % 60, (long long)wanted / 3600,
-                        (long long)wanted / 60 % 60);
+    snprintf(where, sizeof(where), "%s/%s", vmcp_key_state_name(e->state), e->name);
+    vmcp_instant_text(ripe, at);
+    vmcp_span_text(ripe - now, left);
+    vmcp_span_text(p->options->min_published, wanted);
+    return vmcp_fail_at(err, VMCP_E_TOO_EARLY, where,
+                        "clients get %s to learn of it (--min-published): it can become active "
+                        "from %s on, in %s; wait, or say --now",
+                        wanted, at, left);
 }
 
 /* First all promotions: at any moment there is an active key of each type. */
@@ -265,7 +270,20 @@ static int make_folders(const struct plan *p, struct vmcp_error *err)
     return 0;
 }
 
-/* Those that are there. */
+/* How a keys folder begins. */
+static int fail_unmade(const char *dir, const char *name, struct vmcp_error *err)
+{
+    auto_free char *path = NULL;
+    int rc = vmcp_file_path(dir, name, &path, err);
+    if (rc < 0)
+        return rc;
+    return vmcp_fail_at(err, VMCP_E_FILE, *name ? path : dir,
+                        "is not there; a keys folder is made with: mkdir -p %s/active && vmcp "
+                        "keygen --alg ed25519 --out %s/active/1.key",
+                        dir, dir);
+}
+
+/* Those that are there; active/ has to be. */
 static int check_folders(const struct plan *p, struct vmcp_error *err)
 {
     struct stat st;
@@ -274,8 +292,11 @@ static int check_folders(const struct plan *p, struct vmcp_error *err)
         return vmcp_error_locate(err, p->dir);
     for (int i = 0; rc == 0 && i < VMCP_KEY_STATES; i++) {
         const char *name = vmcp_key_state_name((enum vmcp_key_state)i);
-        if (i == VMCP_KEY_ACTIVE || fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        bool there = fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+        if (there)
             rc = check_folder(p->fd, name, err);
+        else if (i == VMCP_KEY_ACTIVE)
+            rc = fail_unmade(p->dir, name, err);
     }
     return rc;
 }
@@ -318,6 +339,8 @@ int vmcp_rotation_run(const char *dir, const struct vmcp_rotation_options *optio
     auto_close int lock = -1, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     auto_free char *active = NULL;
     struct vmcp_rotation out = {0};
+    if (fd < 0 && errno == ENOENT)
+        return fail_unmade(dir, "", err);
     if (fd < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, dir, "cannot be opened as a folder: %s",
                             strerror(errno));
