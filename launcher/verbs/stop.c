@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs `stop` and `delete`. */
+#include <pthread.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cloud/instance.h"
 #include "launch.h"
 #include "option_rows.h"
+#include "pool.h"
 #include "target.h"
 
 static const struct vmcp_option options[] = {TARGET_ROWS, {0}};
@@ -87,35 +90,62 @@ static int delete_one(struct launch_run *run, struct launch_target *t, const cha
 typedef int (*one)(struct launch_run *run, struct launch_target *t, const char **ret_outcome,
                    struct vmcp_error *err);
 
-/* All of them; the first error is the result. */
+struct work {
+    struct launch_targets *targets;
+    one act;
+    json_t **rows;        /* one for each target; owned */
+    pthread_mutex_t lock; /* over all below */
+    int rc;               /* of the first that failed */
+    struct vmcp_error why;
+};
+
+static bool do_one(void *arg, struct launch_run *run, int64_t i)
+{
+    struct work *w = arg;
+    struct launch_target *t = &w->targets->items[i];
+    const char *outcome = "";
+    struct vmcp_error why = {0};
+    bool dry = run->settings->dry_run;
+    int rc = w->act(run, t, &outcome, &why);
+    json_t *row = w->rows[i] = launch_target_row(t);
+    json_object_set_new(row, dry ? "would" : "outcome", json_string(outcome));
+    if (rc == 0) {
+        launch_say(run->report, "%s (%s): %s%s", t->name, t->id, dry ? "would be: " : "", outcome);
+        return true;
+    }
+    json_object_set_new(row, "code", json_string(vmcp_code_name(why.code)));
+    launch_warn(run->report, "%s (%s) failed: %s", t->name, t->id, why.text);
+    pthread_mutex_lock(&w->lock);
+    if (w->rc == 0) {
+        w->rc = rc;
+        w->why = why;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return true;
+}
+
+/* All of them, several at once; the first error is the result. */
 static int each(struct launch_run *run, struct launch_targets *targets, one act,
                 struct vmcp_error *err)
 {
-    int first = 0;
-    for (size_t i = 0; i < targets->count; i++) {
-        struct launch_target *t = &targets->items[i];
-        const char *outcome = "";
-        struct vmcp_error why = {0};
-        int rc = act(run, t, &outcome, &why);
-        json_t *row = launch_target_row(t);
-        json_object_set_new(row, run->settings->dry_run ? "would" : "outcome",
-                            json_string(outcome));
-        if (rc < 0)
-            json_object_set_new(row, "code", json_string(vmcp_code_name(why.code)));
-        target_report(run, row);
-        if (rc == 0)
-            launch_say(run->report, "%s (%s): %s%s", t->name, t->id,
-                       run->settings->dry_run ? "would be: " : "", outcome);
-        else
-            launch_warn(run->report, "%s (%s) failed: %s", t->name, t->id, why.text);
-        if (rc < 0 && first == 0) {
-            first = rc;
-            *err = why;
-        }
-    }
+    struct work w = {.targets = targets,
+                     .act = act,
+                     .rows = calloc(targets->count + 1, sizeof(json_t *)),
+                     .lock = PTHREAD_MUTEX_INITIALIZER};
+    if (!w.rows)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a list of VMs");
     if (!targets->count)
         launch_say(run->report, "there is no VM to act on");
-    return first;
+    int rc =
+        launch_pool(run, (int64_t)targets->count, (int)run->settings->parallel, do_one, &w, &w.why);
+    for (size_t i = 0; i < targets->count; i++)
+        if (w.rows[i])
+            target_report(run, w.rows[i]);
+    free(w.rows);
+    rc = rc < 0 ? rc : w.rc;
+    if (rc < 0 && err)
+        *err = w.why;
+    return rc;
 }
 
 static int stop_all(struct launch_run *run, const struct target_args *args,

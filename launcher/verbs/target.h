@@ -33,6 +33,8 @@ struct target_args {
      "the VMs that were named NAME-S"}, \
     {"count", "N", VMCP_OPT_INT, TARGET_AT(count), 1, VMCP_COUNT_MAX, \
      "VMs, named NAME-1 to NAME-N (what the machine says)"}, \
+    {"parallel", "N", VMCP_OPT_INT, TARGET_AT(parallel), 1, 64, \
+     "how many VMs are acted on at once (16)"}, \
     {"timeout", "SECONDS", VMCP_OPT_INT, TARGET_AT(timeout), 1, 86400, "for operations (600)"}, \
     {"state-dir", "DIR", VMCP_OPT_STRING, TARGET_AT(state_dir), 0, 0, "where to keep state"}, \
     {"json", NULL, VMCP_OPT_FLAG, TARGET_AT(json), 0, 0, "print one JSON object on stdout"}

@@ -88,6 +88,38 @@ def test_what_all_would_meet_ends_it(world):
     assert len(report["instances"]) == 1 and any("11 were not tried" in w for w in report["warnings"])
 
 
+def test_a_name_that_is_taken_is_one_vms_own(world):
+    world.compute.add("flask-app-2")
+    report = verb(world, "launch", "--count", "4", "--parallel", "1", code="session-conflict",
+                  exit_code=1)
+    assert [i.get("code", "made") for i in report["instances"]] == [
+        "made", "session-conflict", "made", "made"]
+
+
+def test_several_are_deleted_at_once(world):
+    world.launch("--count", "5")
+    waits = threading.Barrier(4, timeout=20)
+
+    def before(request):
+        if request.command == "DELETE" and not request.url.path.endswith("4000000004"):
+            waits.wait()
+        return None
+    world.compute.before = before
+    report = verb(world, "delete", "--parallel", "5", *KNOWN, base=False)
+    assert sorted(i["name"] for i in report["instances"]) == NAMES
+    assert not world.compute.instances and world.saved()["vms"] == []
+
+
+def test_one_that_cannot_be_deleted(world):
+    world.launch("--count", "3")
+    world.compute.before = lambda r: api_error(403, "forbidden", "no") if (
+        r.command == "DELETE" and r.url.path.endswith("4000000001")) else None
+    report = verb(world, "delete", *KNOWN, base=False, code="api-refused", exit_code=6)
+    assert sorted(i.get("code", i["outcome"]) for i in report["instances"]) == [
+        "api-refused", "deleted", "deleted"]
+    assert [v["id"] for v in world.saved()["vms"]] == ["4000000001"]
+
+
 def test_the_longest_name_is_looked_at_first(world):
     world.responder.machine["name"] = "a" * 61
     verb(world, "launch", "--count", "10", code="plan-invalid", exit_code=3)
