@@ -75,7 +75,8 @@ def test_killed_and_started_again_under_load(bin, keys, scratch, verifier):
             life = server(port).start()
         assert run(bin.vmcpd, "reload", "--control", control).code == 0
     assert not crowd.wrong, crowd.wrong[:3]
-    assert crowd.failed  # each life that ended was seen
+    # Each life that ended was seen, as a connection that is refused, reset or cut; nobody hung.
+    assert crowd.failed and not [e for e in crowd.failed if isinstance(e, TimeoutError)]
     claims = Client(connects[0], verifier).ask()
     assert claims["machine"]["round"] == written[0] == 10
     assert life.stop() == 0 and not (scratch / "s").exists() and not control.exists()

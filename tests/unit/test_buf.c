@@ -88,6 +88,22 @@ static void reset_keeps_the_memory(void **state)
     assert_string_equal(b.data, "2nd");
 }
 
+static void fit_keeps_the_content(void **state)
+{
+    (void)state;
+    auto_buf struct vmcp_buf b = VMCP_BUF(100);
+    vmcp_buf_fit(&b);
+    assert_null(b.data);
+    vmcp_buf_add(&b, "a\0b", 3);
+    assert_true(b.cap > 4);
+    vmcp_buf_fit(&b);
+    assert_int_equal(b.cap, 4);
+    assert_int_equal(b.len, 3);
+    assert_memory_equal(b.data, "a\0b", 4);
+    vmcp_buf_adds(&b, "more");
+    assert_memory_equal(b.data, "a\0bmore", 8);
+}
+
 static void steal_hands_over(void **state)
 {
     (void)state;
@@ -127,6 +143,7 @@ int main(void)
         cmocka_unit_test(a_failure_stays),
         cmocka_unit_test(huge_lengths_do_not_wrap),
         cmocka_unit_test(reset_keeps_the_memory),
+        cmocka_unit_test(fit_keeps_the_content),
         cmocka_unit_test(steal_hands_over),
         cmocka_unit_test(wipe_empties),
     };
