@@ -80,6 +80,51 @@ static void refuses_what_is_not_strict(void **state)
         refused(rows[i].text, strlen(rows[i].text), rows[i].where);
 }
 
+/* Whoever writes JSON by hand is told what it is, and where it begins. */
+static void tells_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where, *words;
+    } rows[] = {
+        {"", "1:1", "empty"},
+        {" \n ", "1:1", "empty"},
+        {"\xef\xbb\xbf{}", "1:1", "byte order mark"},
+        {"{\"a\": 1\n \"bc\": 2}", "2:2", "comma is missing"},
+        {"[1 23]", "1:4", "comma is missing"},
+        {"[{} {}]", "1:5", "comma is missing"},
+        {"{\"a\": tr\n}", "1:7", "true, false and null"},
+        {"{\"a\": 1,\n}", "2:1", "comma too many"},
+        {"[1,]", "1:4", "comma too many"},
+        {"[1,,2]", "1:4", "comma too many"},
+        {"{'a': 1}", "1:2", "single quote"},
+        {"{\"a\": 'b'}", "1:7", "single quote"},
+        {"{a: 1}", "1:2", "double quotes"},
+        {"{\"a\": bc}", "1:7", "double quotes"},
+        {"{\"a\": 1} // why", "1:10", "comment"},
+        {"{\n# why\n}", "2:1", "comment"},
+        {"{/* why */}", "1:2", "comment"},
+        {"{\"a\": \"b\n}", "1:7", "without an end on its line"},
+        {"{\"a\": \"b}", "1:7", "without an end"},
+        {"{\"a\": [1, 2", "1:12", "closing bracket is missing"},
+        {"{\"a\" 1}", "1:6", "colon is missing"},
+        {"{\"a\": }", "1:7", "value is missing"},
+        {"{\"a\": [1}}", "1:9", "other kind"},
+        {"{} {}", "1:4", "follows the end"},
+        {"{1: 2}", "1:2", "key in double quotes"},
+    };
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        struct vmcp_error err;
+        json_t *value = NULL;
+        assert_code(rows[i].text, vmcp_json_parse(rows[i].text, strlen(rows[i].text), &value, &err),
+                    err, VMCP_E_JSON);
+        if (strcmp(err.where, rows[i].where) != 0 || !strstr(err.text, rows[i].words))
+            print_error("%s: %s: %s\n", rows[i].text, err.where, err.text);
+        assert_string_equal(err.where, rows[i].where);
+        assert_non_null(strstr(err.text, rows[i].words));
+    }
+}
+
 /* Parsers differ in which one wins: there is none. */
 static void refuses_duplicate_keys(void **state)
 {
@@ -241,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_objects_and_arrays),
         cmocka_unit_test(refuses_what_is_not_strict),
+        cmocka_unit_test(tells_what_is_wrong),
         cmocka_unit_test(refuses_duplicate_keys),
         cmocka_unit_test(refuses_invalid_utf8_and_nul),
         cmocka_unit_test(reads_no_further_than_told),

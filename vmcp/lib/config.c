@@ -14,6 +14,7 @@
 #include "machine.h"
 #include "macro.h"
 #include "name.h"
+#include "options.h"
 
 static void check_top(const json_t *root, struct vmcp_diags *diags)
 {
@@ -27,7 +28,12 @@ static void check_top(const json_t *root, struct vmcp_diags *diags)
             found = found || strcmp(known[i], key) == 0;
         char pointer[VMCP_PARAMETER_KEY_MAX] = "";
         vmcp_json_pointer_add(pointer, sizeof(pointer), key);
-        if (!found)
+        const char *near =
+            found ? NULL : vmcp_suggest(key, known, sizeof(known) / sizeof(*known), sizeof(*known));
+        if (near)
+            vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, true,
+                            "`%.64s` is unknown here; did you mean `%s`?", key, near);
+        else if (!found)
             vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, true,
                             "`%.64s` is unknown here; there are serial, machine, gce, v1 and count",
                             key);

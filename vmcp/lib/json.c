@@ -8,6 +8,7 @@
 
 #include "auto.h"
 #include "json_locate.h"
+#include "json_words.h"
 #include "limits.h"
 
 static int fail_at_offset(struct vmcp_error *err, const char *text, size_t offset, const char *what)
@@ -80,11 +81,16 @@ int vmcp_json_parse(const char *text, size_t len, json_t **ret, struct vmcp_erro
     if (json_error_code(&e) == json_error_duplicate_key)
         return fail_at_offset(err, text, string_start(text, offset),
                               "a key that the object has already");
+    static const char end[] = " near end of file";
+    size_t chars = strlen(e.text);
+    bool at_end = chars >= strlen(end) && strcmp(e.text + chars - strlen(end), end) == 0;
     /* What jansson quotes of the document may be a secret. */
     char *quoted = strstr(e.text, " near ");
     if (quoted)
         *quoted = '\0';
-    return fail_at_offset(err, text, offset, e.text);
+    const char *words =
+        vmcp_json_words(text, len, offset, at_end ? "premature end of input" : e.text, &offset);
+    return fail_at_offset(err, text, offset, words);
 }
 
 int vmcp_json_parse_object(const char *text, size_t len, json_t **ret, struct vmcp_error *err)

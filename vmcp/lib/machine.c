@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "limits.h"
+#include "options.h"
 
 /* The table of VMCP version 1. `memory` and `ram` are one parameter under two names. */
 static const struct vmcp_parameter parameters[] = {
@@ -67,7 +68,13 @@ static void check_key(const json_t *machine, const char *key, const char *pointe
             vmcp_diag_error(diags, VMCP_E_MACHINE, pointer, true,
                             "`%s` and `%s` differ only in case", other, key);
     }
-    if (!vmcp_parameter_find(key))
+    if (vmcp_parameter_find(key))
+        return;
+    const char *near = vmcp_suggest(key, parameters, PARAMETERS, sizeof(*parameters));
+    if (near)
+        vmcp_diag_warning(diags, pointer, true,
+                          "`%s` is not one of VMCP's parameters; did you mean `%s`?", key, near);
+    else
         vmcp_diag_warning(diags, pointer, true,
                           "`%s` is not one of VMCP's parameters; it is signed, and nobody reads it",
                           key);
