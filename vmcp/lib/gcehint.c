@@ -7,6 +7,7 @@
 
 #include "buf.h"
 #include "download.h"
+#include "gcerules.h"
 #include "json.h"
 #include "machine.h"
 #include "macro.h"
@@ -224,14 +225,6 @@ static void hint_ignored(struct hint *h)
                               "`%s` means nothing on Compute Engine", ignored[i]);
 }
 
-static bool is_label(const char *s)
-{
-    static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-    size_t len = strlen(s);
-    return len >= 1 && len <= LABEL_MAX && s[0] >= 'a' && s[0] <= 'z' && s[len - 1] != '-' &&
-           strspn(s, chars) == len;
-}
-
 /* Is it an image that Compute Engine can have: [URL][projects/P/]global/images/[family/]NAME?
  * ret_project is P, or "". */
 static bool parse_image(const char *s, char *ret_project, size_t size)
@@ -252,7 +245,7 @@ static bool parse_image(const char *s, char *ret_project, size_t size)
     if (strncmp(s, "global/images/", 14) != 0)
         return false;
     s += 14;
-    return is_label(strncmp(s, "family/", 7) == 0 ? s + 7 : s);
+    return vmcp_gce_is_name(strncmp(s, "family/", 7) == 0 ? s + 7 : s);
 }
 
 static void hint_image(struct hint *h, char *ret_project, size_t size)
@@ -377,6 +370,7 @@ static void hint_gce(struct hint *h)
             vmcp_diag_warning(h->diags, pointer, false,
                               "the label is the launcher's own, which it sets itself");
     }
+    vmcp_gce_check_names(gce, h->diags);
     hint_all_metadata(h);
 }
 
