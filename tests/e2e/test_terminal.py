@@ -69,7 +69,10 @@ def test_completion_knows_every_verb_and_option(vmcp, keys, scratch):
                "_vmcp; printf '%s\\n' \"${COMPREPLY[@]}\""
         return run("bash", "-c", text).out.split()
 
-    assert words("vmcp", "") == ["--help", "--version", *VERBS]
+    assert words("vmcp", "") == ["--help", "--version", "help", *VERBS]
+    assert words("vmcp", "help", "") == [*VERBS]
+    assert words("vmcp", "sign", "--passphrase", "") == ["file:", "fd:", "env:", "credential:",
+                                                         "prompt"]
     for verb in VERBS:
         options = re.findall(r"^  (--[a-z0-9-]+)", vmcp(verb, "--help").out, re.M)
         assert sorted(words("vmcp", verb, "--")) == sorted(options)
@@ -105,6 +108,20 @@ def on_terminal(argv, **env):
     shell.close()
     assert len(text) > 20
     return text
+
+
+def test_json_steers_no_terminal(vmcp, keys, scratch):
+    """DEL and C1 of a machine that is verified: escapes on a terminal, as they are in a pipe."""
+    name = "a\x7fb\x80c\x9b2Jd\xa0é"
+    answer = scratch / "answer"
+    web = write_json(scratch / "web.json", {**MACHINE, "userData": name})
+    answer.write_text(vmcp("sign", "--key", keys["ed25519"].path, "--domain", DOMAIN, "--hostid",
+                           "h", "--salt", "s", web).out)
+    argv = ["verify", "--trust", keys["ed25519"].pub, "--salt", "s", answer]
+    shown = on_terminal(argv)
+    assert "a\\u007fb\\u0080c\\u009b2Jd\xa0é" in shown
+    assert not set(shown) & set(map(chr, range(0x7f, 0xa0)))
+    assert name in vmcp(*argv).out
 
 
 def test_colour_only_on_a_terminal(coloured):

@@ -241,7 +241,7 @@ def test_sign_json(vmcp, keys, web):
     ([*SIGN, "--machine", "No Name"], 2, "name-malformed"),
     ([*SIGN, "--alg", "HS256"], 2, "usage"),
     ([*SIGN, "--alg", "none"], 2, "usage"),
-    ([*SIGN, "--alg", "ES256"], 1, "key-mismatch"),
+    ([*SIGN, "--alg", "ES256"], 3, "key-unsupported"),
     ([*SIGN, "--ttl", "10"], 2, "usage"),
     ([*SIGN, "--format", "v3"], 2, "usage"),
     (["--salt", "s", "--format", "v1"], 3, "no-rsa-key"),
@@ -261,7 +261,7 @@ def test_sign_input_errors(vmcp, keys, web, scratch):
     vmcp("sign", *key, *SIGN, "-", stdin=b"{}", code=2)  # standard input has no name
     broken = scratch / "broken.json"
     broken.write_text('{"name": "n",\n "secret": 1}')
-    done = vmcp("sign", *key, *SIGN, broken, code=1)
+    done = vmcp("sign", *key, *SIGN, broken, code=3)
     assert f"{broken}:2:12: " in done.err and done.out == ""
     only_v2 = write_json(scratch / "gce.json", {"machine": MACHINE, "gce": {"labels": {}}})
     done = vmcp("sign", "--key", keys["rsa-2048"].path, "--salt", "s", "--format", "v1", only_v2,
@@ -340,3 +340,22 @@ def test_completion(vmcp, scratch):
     assert "--complete" in complete("verify --co", 2)
     assert complete("sign --ttl", 2) == ["--ttl"]
     vmcp("completion", "fish", code=2)
+
+
+def test_help_of_a_verb(vmcp):
+    for verb in VERBS:
+        assert vmcp("help", verb).out == vmcp(verb, "--help").out
+    assert vmcp("help").out == vmcp("--help").out
+    assert "did you mean sign?" in vmcp("help", "sing", code=2).err
+
+
+def test_sign_for_some_minutes(vmcp, keys, scratch):
+    path = write_json(scratch / "web.json", MACHINE)
+    token = vmcp("sign", "--key", keys["ed25519"].path, "--domain", DOMAIN, "--hostid", "h", "--salt",
+                 "s", "--ttl", "5m", path).out
+    part = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    assert claims["exp"] - claims["iat"] == 300
+    done = vmcp("sign", "--key", keys["ed25519"].path, "--domain", DOMAIN, "--hostid", "h", "--salt",
+                "s", "--json", write_json(scratch / "bad.json", {"secret": "s"}), code=3)
+    assert done.json["code"] == "config-invalid" and "no `name`" in done.json["detail"]

@@ -31,10 +31,27 @@ json_t *cmd_json_string(const char *s)
     return json_string(copy);
 }
 
+/* DEL and C1 (U+0080 to U+009F) stand in JSON as they are (RFC 8259, section 7), and steer
+ * terminals: there they are written as escapes, which say the same. */
+static void print_escaped(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+        if (*s == 0x7f)
+            fputs("\\u007f", stdout);
+        else if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+            printf("\\u%04x", *++s);
+        else
+            putchar(*s);
+    }
+    putchar('\n');
+}
+
 void cmd_print_json(const json_t *value)
 {
     auto_free char *text = json_dumps(value, JSON_INDENT(2));
-    if (text)
+    if (text && isatty(STDOUT_FILENO))
+        print_escaped(text);
+    else if (text)
         puts(text);
 }
 

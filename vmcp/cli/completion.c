@@ -46,7 +46,9 @@ static void add_value(struct vmcp_buf *out, const struct vmcp_option *o)
     if (!o->metavar || o->kind == VMCP_OPT_MAYBE)
         return;
     vmcp_buf_addf(out, "            --%s) ", o->name);
-    if (strchr(o->metavar, '|')) {
+    if (strcmp(o->name, "passphrase") == 0) {
+        vmcp_buf_adds(out, "words='file: fd: env: credential: prompt' all=1 ;;\n");
+    } else if (strchr(o->metavar, '|')) {
         vmcp_buf_adds(out, "words='");
         add_words(out, o->metavar);
         vmcp_buf_adds(out, "' all=1 ;;\n");
@@ -83,7 +85,7 @@ static void make_script(struct vmcp_buf *out)
                        "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
                        "    fi\n"
                        "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
-                       "        words='--help --version");
+                       "        words='--help --version help");
     for (size_t i = 0; cmd_verbs[i]; i++)
         vmcp_buf_addf(out, " %s", cmd_verbs[i]->name);
     vmcp_buf_adds(out, "' all=1\n"
@@ -91,7 +93,11 @@ static void make_script(struct vmcp_buf *out)
                        "    [ \"$COMP_CWORD\" = 1 ] || case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; cmd_verbs[i]; i++)
         add_verb(out, cmd_verbs[i]);
-    vmcp_buf_adds(out, "    esac\n"
+    vmcp_buf_adds(out, "    help)\n        words='' operands='");
+    for (size_t i = 0; cmd_verbs[i]; i++)
+        vmcp_buf_addf(out, " %s", cmd_verbs[i]->name);
+    vmcp_buf_adds(out, "' ;;\n"
+                       "    esac\n"
                        "    if [[ $cur != -* && -z $all ]]; then\n"
                        "        words=''\n"
                        "        [ \"$COMP_CWORD\" = 2 ] && words=$operands\n"

@@ -20,7 +20,7 @@ static void print_help(FILE *out)
           out);
     for (size_t i = 0; i < VERBS; i++)
         fprintf(out, "  %-12s %s\n", cmd_verbs[i]->name, cmd_verbs[i]->command->summary);
-    fputs("\n`vmcp VERB --help` tells more. Exit codes: 0 done, 1 refused, 2 usage, 3 bad local "
+    fputs("\n`vmcp help VERB` tells more. Exit codes: 0 done, 1 refused, 2 usage, 3 bad local "
           "input,\n4 network or responder, 8 timed out.\n",
           out);
 }
@@ -71,17 +71,34 @@ static int no_such_verb(const char *name, bool json)
     return complain(NULL, json, &err);
 }
 
+static const struct cmd_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(cmd_verbs[i]->name, name) == 0)
+            return cmd_verbs[i];
+    return NULL;
+}
+
+/* `vmcp help VERB` is `vmcp VERB --help`. */
+static int help_verb(char *name, bool json)
+{
+    static char option[] = "--help";
+    char *argv[] = {name, option, NULL};
+    const struct cmd_verb *verb = find_verb(name);
+    return verb ? run(verb, 2, argv) : no_such_verb(name, json);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "help") == 0 && argc > 2 && argv[2][0] != '-')
+        return help_verb(argv[2], asks_for_json(argc, argv));
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(argc > 1 ? stdout : stderr);
         return argc > 1 ? VMCP_EXIT_DONE : VMCP_EXIT_USAGE;
     }
     if (strcmp(name, "--version") == 0)
         name = "version";
-    for (size_t i = 0; i < VERBS; i++)
-        if (strcmp(cmd_verbs[i]->name, name) == 0)
-            return run(cmd_verbs[i], argc - 1, argv + 1);
-    return no_such_verb(name, asks_for_json(argc, argv));
+    const struct cmd_verb *verb = find_verb(name);
+    return verb ? run(verb, argc - 1, argv + 1) : no_such_verb(name, asks_for_json(argc, argv));
 }

@@ -109,7 +109,7 @@ static int choose_key(const struct args *a, enum vmcp_format format, const struc
     if (!*ret && format == VMCP_FORMAT_V1)
         return vmcp_fail(err, VMCP_E_NO_RSA_KEY, "version 1 is signed with RSA; give an RSA key");
     if (!*ret)
-        return vmcp_fail(err, VMCP_E_KEY_MISMATCH, "no key given fits the algorithm %s", a->alg);
+        return vmcp_fail(err, VMCP_E_KEY_UNSUPPORTED, "no key given fits the algorithm %s", a->alg);
     return 0;
 }
 
@@ -166,6 +166,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
         rc = choose_key(a, q.format, alg, &ring, &key, err);
     if (rc == 0)
         rc = load_config(a, path, &config, err);
+    if (rc == -VMCP_E_MACHINE) /* here it is a local file that is wrong, and no answer */
+        rc = vmcp_fail_at(err, VMCP_E_CONFIG, err->where, "%s", err->text);
     if (rc == 0 && (config.macros & VMCP_MACRO_HMAC) && !a->domain)
         rc = vmcp_fail(err, VMCP_E_USAGE, "${vmcp.hmac.…} depends on the domain; give --domain D");
     if (rc == 0 && a->secret)
