@@ -5,8 +5,10 @@
 usage: check.py BUILD_FOLDER [--memcheck]
 
 Of a build for ThreadSanitizer, the end-to-end tests of what threads of vmcpd share. With
---memcheck, the unit tests alone, under valgrind. Ends with the plain line "N passed, N failed"; skipped tests are listed above it with their reason.
+--memcheck, the unit tests alone, under valgrind. Ends with the plain line "N passed, N failed";
+skipped tests are listed above it with their reason.
 """
+import importlib.util
 import os
 import re
 import subprocess
@@ -24,6 +26,11 @@ MEMCHECK = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
 # Where threads share something: reloads, the log, the metrics, connections and their limits.
 THREADED = ["vmcpd_reload", "vmcpd_watch", "vmcpd_log", "vmcpd_metrics", "vmcpd_faults",
             "vmcpd_malformed", "http_limits", "http_tls"]
+# These measure time or memory, or take the whole machine: one after the other. All others run a few
+# at a time (most of them wait most of the time).
+ALONE = ["http_limits", "http_flood", "vmcpd_big", "vmcpd_memory", "vmcpd_faults", "vmcp_verify",
+         "vms", "demo", "emulator"]
+WORKERS = 4
 # Not under valgrind: the sandbox refuses what valgrind itself calls; the others derive keys from
 # passphrases or make RSA keys, for many minutes. AddressSanitizer sees them all.
 NOT_MEMCHECKED = {"test_sandbox", "test_keyname", "test_keyring", "test_disjoint"}
@@ -72,18 +79,31 @@ def run_memcheck(build, count):
 
 
 def e2e_tests(build):
-    if "thread" not in str(build):
-        return ["tests/e2e"]
-    return [f"tests/e2e/test_{name}.py" for name in THREADED]
+    """The test files that run side by side, and those that run alone."""
+    names = sorted(p.stem.removeprefix("test_") for p in Path("tests/e2e").glob("test_*.py"))
+    if "thread" in str(build):
+        names = THREADED
+    paths = {name: f"tests/e2e/test_{name}.py" for name in names}
+    return ([path for name, path in paths.items() if name not in ALONE],
+            [path for name, path in paths.items() if name in ALONE])
 
 
 def run_e2e(build, count):
+    together, alone = e2e_tests(build)
+    if importlib.util.find_spec("xdist"):
+        run_pytest(build, count, together, ["-n", str(WORKERS), "-p", "xdist"])
+        run_pytest(build, count, alone, [])
+    else:
+        run_pytest(build, count, together + alone, [])
+
+
+def run_pytest(build, count, paths, options):
     report = build / "e2e.xml"
     report.unlink(missing_ok=True)
     env = dict(os.environ, VMCP_BIN=str((build / "bin").resolve()),
                PYTHONDONTWRITEBYTECODE="1")
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
-               "--durations=5", f"--junitxml={report}", *e2e_tests(build)]
+               "--durations=5", f"--junitxml={report}", *options, *paths]
     try:
         code = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False,
                               timeout=E2E_TIMEOUT).returncode

@@ -209,7 +209,8 @@ def test_a_new_certificate_without_a_restart(vmcpd, world):
     (lambda w: w.server.cert.write_text(""), "key-malformed"),
     (lambda w: w.ours.pem.write_text("x"), "trust-invalid"),
     (lambda w: w.ours.pem.write_text(""), "trust-invalid"),
-    (lambda w: w.ours.pem.unlink(), "file")], ids=str)
+    (lambda w: w.ours.pem.unlink(), "file")],
+    ids=lambda value: value if isinstance(value, str) else "")
 def test_broken_files_are_told(bin, keys, scratch, world, spoil, code):
     write_json(scratch / "configs" / "web.json", MACHINE)
     spoil(world)

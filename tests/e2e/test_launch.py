@@ -971,7 +971,7 @@ def test_private_key_net(world, what):
 @pytest.mark.parametrize("text", [
     "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", '{"private_key": ""}',
     '{"private_key": null}', "the private_key is elsewhere", "a" * 20000, "\\" * 5000,
-    base64.b64encode(os.urandom(20000)).decode()])
+    base64.b64encode(os.urandom(20000)).decode()], ids=range(7))
 def test_private_key_net_lets_others_through(world, text):
     world.responder.machine["userData"] = SCRIPT + text
     world.launch()
