@@ -113,7 +113,7 @@ fuzz: ## feed each reader of hostile input with inputs that libFuzzer makes, FUZ
 bench: ## measure the speed, as ratios to what the machine could do at most (SOAK=1: 5 minutes of load)
 	@tests/deps build check bench
 	@$(MAKE) --no-print-directory -j$(shell nproc) all $(BENCH)
-	@$(PYTHON) $(if $(SOAK),tests/bench/soak.py $(B),tests/bench/bench.py $(B) $(if $(SVG),--svg $(SVG)))
+	@$(PYTHON) $(if $(SOAK),tests/bench/soak.py $(B),tests/bench/bench.py $(B) --svg docs/performance.svg)
 
 lint: ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellcheck
 	@tests/deps build lint
