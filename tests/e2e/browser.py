@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -15,13 +16,21 @@ def is_here():
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 
+def free_port():
+    """One that is free for IPv4 and IPv6: chromedriver wants both."""
+    with socket.socket(socket.AF_INET6) as s:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        s.bind(("::", 0))
+        return s.getsockname()[1]
+
+
 class Browser:
     """One window. `prefs` are Chromium's preferences, `hosts` names that lead to 127.0.0.1."""
 
     def __init__(self, folder, prefs=None, hosts=()):
         self.log = open(folder / "chromedriver.log", "wb")
         self.port = None
-        for _ in range(3):  # the port that it takes for IPv6 may be in use for IPv4: it ends then
+        for _ in range(10):  # somebody may take the port before it does
             self.start_driver(folder)
             if self.port:
                 break
@@ -42,7 +51,7 @@ class Browser:
         self.path = f"/session/{session['sessionId']}"
 
     def start_driver(self, folder):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdin=subprocess.DEVNULL,
+        self.driver = subprocess.Popen(["chromedriver", f"--port={free_port()}"], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=self.log, text=True,
                                        env={**os.environ, "HOME": str(folder)})
         for line in self.driver.stdout:

@@ -143,9 +143,10 @@ def test_each_warning_is_at_its_value(vmcp, scratch):
                     encoding="utf-8")
     column = len('    "canOverride": "grüß", "disk": '.encode()) + 1
     out = vmcp("lint", path).out.splitlines()
-    assert out[0].startswith(f"{path}:5:20: warning: `canOverride`")
-    assert out[1].startswith(f"{path}:5:{column}: warning: disk 10241 becomes 11 GB")
-    assert len(out) == 2
+    assert out[0].startswith(f"{path}:2:30: warning: Compute Engine refuses this value")
+    assert out[1].startswith(f"{path}:5:20: warning: `canOverride`")
+    assert out[2].startswith(f"{path}:5:{column}: warning: disk 10241 becomes 11 GB")
+    assert len(out) == 3
 
 
 def test_strict_warnings_are_errors(vmcp, scratch):
