@@ -141,7 +141,7 @@ def test_a_failure_is_told_and_cleaned_up(played, tmp_path):
 def test_without_a_laboratory(played, tmp_path):
     """Where there are no namespaces, VMs are child processes, and the story is the same."""
     demo = played(BIN, "--driver", "process")
-    assert demo.end(90) == 0
+    assert demo.end(90) == 0, demo.output.decode(errors="replace")[-3000:]
     assert b"VMs by process" in demo.output
     assert b"The chain runs: all of it happened." in demo.output
     assert_nothing_left(demo)
