@@ -395,7 +395,8 @@ def test_keystore_names_no_pin(bin, keys, scratch):
     for operand in ("a..b=pkcs11:object=x?pin-value=4711", "pkcs11:object=x?pin-value=4711",
                     "pkcs11:object?pin-value=4711", f"{DOMAIN}=pkcs11:object=x?pin-value=4711",
                     f"{DOMAIN}=PKCS11:object=x?pin-value=4711"):
-        done = run(bin.vmcp, "keystore", "sign", "--root", root, "--out", scratch, operand)
+        done = run(bin.vmcp, "keystore", "sign", "--root", root, "--out", scratch, operand,
+                   env={**os.environ, **NO_LEAKS})
         assert done.code in (2, 3) and "4711" not in done.err, done
 
 

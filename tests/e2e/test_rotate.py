@@ -334,8 +334,8 @@ def test_root_becomes_the_owner_wholly(bin, keys, scratch):
     traced = can_trace()
     tracer = ["strace", "-e", "trace=setgroups,setresgid,setresuid", "-o", scratch / "trace"]
     done = run(*(tracer if traced else []), bin.vmcp, "rotate", ring, "--passphrase",
-               f"file:{secret}")
-    assert done.code == 0, done
+               f"file:{secret}", env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert done.code == 0, done  # the leak detector cannot work below a tracer
     if traced:
         told = (scratch / "trace").read_text()
         for call, number in (("setresgid", user.pw_gid), ("setresuid", user.pw_uid)):
