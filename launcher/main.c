@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "lib/error.h"
 #include "lib/options.h"
@@ -42,6 +43,8 @@ static int help_main(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    /* Tokens and keys are held in memory only: a crash is not to write them to the disk. */
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         return help_main(argc, argv);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)

@@ -55,6 +55,7 @@ static int get_once(const struct launch_metadata *metadata, const char *url, str
     auto_response struct http_response response = {0};
     struct http_exchange exchange = {.url = url,
                                      .headers = flavor,
+                                     .direct = true, /* it hands out tokens */
                                      .max_body = VALUE_MAX,
                                      .connect_timeout_ms = TIMEOUT_MS,
                                      .total_timeout_ms = TIMEOUT_MS};

@@ -37,9 +37,9 @@ static int get_subject(const struct external *e, struct http_client *http, struc
     char *lines[HEADERS_MAX + 1] = {NULL};
     size_t count = 0;
     const char *key;
-    json_t *value;
-    json_object_foreach(
-        json_object_get(json_object_get(e->document, "credential_source"), "headers"), key, value)
+    json_t *value, *headers;
+    headers = json_object_get(json_object_get(e->document, "credential_source"), "headers");
+    json_object_foreach(headers, key, value)
     {
         const char *text = json_string_value(value);
         bool good = text && !key[strcspn(key, "\r\n:")] && !text[strcspn(text, "\r\n")];
@@ -50,7 +50,11 @@ static int get_subject(const struct external *e, struct http_client *http, struc
     struct http_exchange exchange = {.url = member(source_of(e), "url"),
                                      .headers = (const char *const *)lines,
                                      .max_body = SUBJECT_MAX};
-    int rc = http_client_do(http, &exchange, &response, err);
+    int rc =
+        count < json_object_size(headers)
+            ? vmcp_fail(err, VMCP_E_CREDENTIALS,
+                        "credential_source.headers: at most %d, each one line of text", HEADERS_MAX)
+            : http_client_do(http, &exchange, &response, err);
     for (size_t i = 0; i < count; i++) {
         explicit_bzero(lines[i], strlen(lines[i]));
         free(lines[i]);

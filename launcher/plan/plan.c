@@ -161,10 +161,10 @@ void launch_plan_print(const struct launch_plan *plan)
     json_t *row;
     json_array_foreach(plan->origins, i, row)
     {
-        char shown[48];
+        char path[200], shown[48]; /* a path holds the signed machine's own names */
+        launch_clean(launch_rules_text(row, "path"), path, sizeof(path));
         launch_clean(launch_rules_text(row, "value"), shown, sizeof(shown));
-        fprintf(stderr, "  %-44s %-47s  %s\n", launch_rules_text(row, "path"), shown,
-                launch_rules_text(row, "from"));
+        fprintf(stderr, "  %-44s %-47s  %s\n", path, shown, launch_rules_text(row, "from"));
     }
 }
 

@@ -701,6 +701,11 @@ def test_plan_shows_what_would_be_refused(world):
     assert done.report["instances"][0]["would"] == "refuse"
 
 
+def test_signed_names_steer_no_terminal(world):
+    world.responder.gce = {"\x1b]0;x\x07": None}
+    assert "\x1b" not in world.run("plan").stderr
+
+
 def test_plan_for_people(world):
     done = subprocess.run([*world.command("plan")[:-1]], env=world.env, capture_output=True,
                           text=True, timeout=60, check=True)

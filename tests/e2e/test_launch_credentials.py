@@ -216,6 +216,14 @@ def test_external_account_from_a_url(world):
     assert asked["headers"]["X-Other"] == "1" and "Authorization" not in asked["headers"]
 
 
+@pytest.mark.parametrize("value", [1, "a\r\nX-Other: b", None])
+def test_external_account_with_a_wrong_header(world, value):
+    path = external(world, {"url": f"http://{world.metadata.host}/computeMetadata/v1/subject",
+                            "headers": {"Metadata-Flavor": "Google", "X-Other": value}})
+    done = world.refused("credentials", 5, "--credentials", path)
+    assert "headers" in done.report["detail"]
+
+
 def test_external_account_impersonates(world):
     subject = world.write("subject", "subj3ct")
     world.endpoint.answers["access_token"] = "federated"

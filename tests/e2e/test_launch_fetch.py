@@ -136,6 +136,14 @@ def test_no_proxy_for_loopback_and_metadata(world, proxy):
     assert not proxy.server.log
 
 
+def test_no_proxy_for_a_metadata_server_elsewhere(world, proxy):
+    """Not even for one that no list of ours names: tokens come from it."""
+    port = world.metadata.server.server_port
+    world.launch(env=dict(world.env, http_proxy=proxy.server.origin,
+                          GCE_METADATA_HOST=f"[::ffff:127.0.0.1]:{port}"))
+    assert not proxy.server.log
+
+
 # --- patience
 
 def asked(world):

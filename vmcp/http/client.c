@@ -141,7 +141,7 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
     set_bounds(curl, ex);
     set_method(curl, ex);
     http_curl.easy_setopt(curl, CURLOPT_URL, ex->url);
-    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, no_proxy);
+    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, ex->direct ? "*" : no_proxy);
     http_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     http_curl.easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
     http_curl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);

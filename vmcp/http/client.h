@@ -44,6 +44,7 @@ struct http_exchange {
     /* On a connection of its own: on a kept one that turns out to be dead libcurl sends a request
      * a second time by itself, and nobody would know that the first may have arrived. */
     bool send_once;
+    bool direct; /* by way of no proxy, whatever the environment says */
 };
 
 struct http_response {
