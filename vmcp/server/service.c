@@ -21,6 +21,8 @@ static void set_vmcp_headers(struct http_reply *reply)
 {
     http_reply_header(reply, "Cache-Control", "no-store");
     http_reply_header(reply, "Vary", "Accept");
+    /* An answer in version 2 parses as a script: no page from elsewhere may load it as one. */
+    http_reply_header(reply, "Cross-Origin-Resource-Policy", "same-origin");
 }
 
 static int read_question(const struct http_request *req, const char *name, const char *accept,
