@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connections.h - every open connection of a server, whom it comes from, and until when.
  *
- * A connection waits (for the end of its client's headers) or is busy (with a request, until its
- * answer is sent). One that waits may be closed at any time: when its deadline has come, however
- * steadily its bytes arrive, and when others need its place. What is busy is closed by its deadline
- * only.
+ * A connection waits (for the end of its client's headers, or for its client to take its answer) or
+ * is busy (with a request, until its answer is made). One that waits may be closed at any time:
+ * when its deadline has come, however steadily its bytes arrive, and when others need its place.
+ * What is busy is closed by its deadline only.
  *
  * Where all places are taken, the address that holds most gives some up: its connections that have
  * waited longest. Where one address has its share, it gives up its own. So whoever sends slowly
