@@ -228,6 +228,11 @@ def two_hosts(r):
     return request(headers=("Host: x", f"Host: {word(r)}"))
 
 
+@kind(BAD)
+def two_content_lengths(r):
+    return request(headers=("Host: x", "Content-Length: 0", f"Content-Length: {r.randrange(99)}"))
+
+
 @kind(CUT)
 def a_header_without_a_colon(r):
     return request(headers=("Host: x", word(r)))

@@ -181,7 +181,7 @@ static void look(struct http_connections *t, struct http_connection *c, int64_t 
 {
     char byte;
     int64_t since = waits_since(c, NULL);
-    if (!since || atomic_load(&c->begun) || since + LOOK_MS > now ||
+    if (!since || atomic_load(&c->answered) || since + LOOK_MS > now ||
         recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
         return;
     if (c->woken_at == since) {

@@ -36,6 +36,7 @@ struct http_connection {
     _Atomic int64_t waiting_since; /* http_now_ms() clock; 0: busy */
     _Atomic int64_t deadline;      /* http_now_ms() clock; 0: none */
     atomic_bool begun;             /* a request line has come */
+    atomic_bool answered;          /* its answer is queued: it waits for its client to read */
     struct http_holder *holder;    /* the rest is the table's */
     bool started, doomed;
     int64_t woken_at; /* its waiting_since when it was woken because its client had gone */
@@ -87,7 +88,15 @@ unsigned http_connections_count(struct http_connections *table);
 static inline void http_connection_wait(struct http_connection *c, int64_t now, int64_t deadline)
 {
     atomic_store_explicit(&c->begun, false, memory_order_relaxed);
+    atomic_store_explicit(&c->answered, false, memory_order_relaxed);
     atomic_store_explicit(&c->deadline, deadline, memory_order_relaxed);
+    atomic_store_explicit(&c->waiting_since, now, memory_order_release);
+}
+
+/* Its answer is queued: a client that does not read gives way to others. */
+static inline void http_connection_answer(struct http_connection *c, int64_t now)
+{
+    atomic_store_explicit(&c->answered, true, memory_order_relaxed);
     atomic_store_explicit(&c->waiting_since, now, memory_order_release);
 }
 

@@ -213,8 +213,7 @@ static enum MHD_Result send_reply(struct http_exchange *ex)
         MHD_queue_response(ex->req.connection, (unsigned)ex->reply.status, response);
     MHD_destroy_response(response);
     ex->answered = true;
-    /* Now it waits for its client: one that does not read its answer gives way to others. */
-    atomic_store_explicit(&ex->link->connection.waiting_since, http_now_ms(), memory_order_release);
+    http_connection_answer(&ex->link->connection, http_now_ms());
     return queued;
 }
 

@@ -14,6 +14,7 @@ static const char hidden[] = "a NUL byte, or a line that goes on in the next, in
 struct walk {
     const char *end; /* of the last part: its NUL */
     unsigned hosts;
+    unsigned lengths; /* Content-Length headers so far */
     const char *fault;
 };
 
@@ -54,6 +55,9 @@ static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key,
         walk->fault = "a header whose name is not a token";
     else if (key_len == 4 && strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0 && walk->hosts++ > 0)
         walk->fault = "more than one Host header";
+    else if (key_len == 14 && strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 &&
+             walk->lengths++ > 0) /* RFC 9112, section 6.3: whose bytes would be whose? */
+        walk->fault = "more than one Content-Length header";
     walk->end = value + value_len;
     return walk->fault ? MHD_NO : MHD_YES;
 }
