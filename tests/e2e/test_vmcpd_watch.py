@@ -77,13 +77,16 @@ def test_many_changes_are_one_reload(server, configs):
     assert ready(server)["generation"] == 2 and ready(server)["machines"] == 21
 
 
-def test_changes_that_never_end_do_not_hold_it(server, configs):
-    until = time.monotonic() + 4
-    while time.monotonic() < until:
-        write_json(configs / "web.json", {"serial": 2, "machine": MACHINE})
-        time.sleep(0.05)
-    now = ready(server)
-    assert now["generation"] + now["reload"]["failed"] > 1
+def test_a_file_in_the_middle_of_its_writing(server, configs):
+    """A script is whole only for who writes it: until it is closed the old set is served."""
+    script = configs / "start.sh"
+    with open(script, "w", encoding="ascii") as f:
+        f.write("#!/bin/sh\nrm -rf /tmp/x")
+        f.flush()
+        time.sleep(0.6)
+        assert ready(server)["generation"] == 1
+        f.write("-of-mine\n")
+    becomes(server, 2)
 
 
 def test_a_broken_set(server, configs):

@@ -174,7 +174,11 @@ int srv_control_ask(const char *path, int timeout_s, json_t **ret, struct vmcp_e
     int rc = set_address(path, &address, err);
     if (rc < 0)
         return rc;
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    bool connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (!connected && errno == EACCES)
+        return vmcp_fail_at(err, VMCP_E_NETWORK, path,
+                            "only the server's own user and root may ask for a reload");
+    if (!connected)
         return vmcp_fail_at(err, VMCP_E_NETWORK, path,
                             "no server answers here: %s; its --control PATH is to be given here "
                             "too",

@@ -59,14 +59,17 @@ static void log_outcome(const struct srv_service *service, const char *why,
                         const struct vmcp_error *err)
 {
     const struct srv_snapshot *s = service->snapshot;
+    const struct vmcp_key *key = vmcp_keyring_signing_key(&s->ring, false);
     if (err)
         srv_message(SRV_ERROR, "vmcpd: error: reload (%s) failed, the old set stays: %s%s%s [%s]",
                     why, err->where, err->where[0] ? ": " : "", err->text,
                     vmcp_code_name(err->code));
     else
-        srv_message(SRV_INFO, "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u",
-                    why, srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue),
-                    s->generation);
+        srv_message(
+            SRV_INFO,
+            "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u, signed by %s", why,
+            srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue), s->generation,
+            vmcp_key_thumbprint(key));
 }
 
 int srv_reload(struct srv_service *service, const char *why, json_t **ret_findings,

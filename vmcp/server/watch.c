@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http/server.h"
@@ -21,8 +22,10 @@ enum {
 
 void srv_watch_end(struct srv_watch *watch)
 {
-    for (int i = 0; i < watch->count; i++)
+    for (int i = 0; i < watch->count; i++) {
         free(watch->folders[i].only);
+        free(watch->folders[i].folder);
+    }
     if (watch->fd >= 0)
         close(watch->fd);
     *watch = (struct srv_watch)SRV_WATCH_OFF;
@@ -39,6 +42,10 @@ static int add(struct srv_watch *watch, const char *folder, char *only, struct v
     if (watch->count == SRV_WATCH_FOLDERS)
         return vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d folders to watch",
                             SRV_WATCH_FOLDERS);
+    char *copy = strdup(folder);
+    if (!copy)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
+    watch->folders[watch->count].folder = copy;
     watch->folders[watch->count].wd = wd;
     watch->folders[watch->count++].only = steal(&name);
     return 0;
@@ -109,7 +116,23 @@ int srv_watch_begin(struct srv_watch *watch, const struct srv_settings *settings
         rc = add_folder(watch, settings->keystore_dir, err);
     for (size_t i = 0; rc == 0 && i < settings->keys.count; i++)
         rc = add_key(watch, settings->keys.items[i], err);
+    const char *const tls[] = {settings->transport.tls_cert, settings->transport.tls_key,
+                               settings->transport.client_ca};
+    for (size_t i = 0; rc == 0 && i < sizeof(tls) / sizeof(*tls); i++)
+        if (tls[i])
+            rc = add_name(watch, tls[i], err);
     return rc;
+}
+
+/* A regular file that has just been made is empty: it counts when it was written and closed. Links,
+ * second names and folders are whole at once. */
+static bool is_begun(const char *folder, const struct inotify_event *event)
+{
+    auto_free char *path = NULL;
+    struct stat st;
+    return (event->mask & IN_CREATE) && event->len &&
+           vmcp_file_path(folder, event->name, &path, NULL) == 0 && lstat(path, &st) == 0 &&
+           S_ISREG(st.st_mode) && st.st_nlink == 1;
 }
 
 static bool counts(const struct srv_watch *watch, const struct inotify_event *event)
@@ -122,7 +145,7 @@ static bool counts(const struct srv_watch *watch, const struct inotify_event *ev
         if (watch->folders[i].wd == event->wd &&
             (!watch->folders[i].only ||
              (event->len && strcmp(event->name, watch->folders[i].only) == 0)))
-            return true;
+            return !is_begun(watch->folders[i].folder, event);
     return false;
 }
 

@@ -3,7 +3,8 @@
  *
  * Watched are the folders of machines, keys and key list, with the names by which they are reached:
  * an editor's rename, a folder that is exchanged, and the `..data` link of a mounted ConfigMap are
- * all seen. A change counts when nothing more has happened for SRV_WATCH_SETTLE_MS.
+ * all seen. A change counts when nothing more has happened for SRV_WATCH_SETTLE_MS; a file that is
+ * being written counts when its writer closes it.
  */
 #ifndef SRV_WATCH_H
 #define SRV_WATCH_H
@@ -14,13 +15,14 @@
 #include "lib/error.h"
 #include "settings.h"
 
-enum { SRV_WATCH_SETTLE_MS = 200, SRV_WATCH_SETTLE_MAX_MS = 2000, SRV_WATCH_FOLDERS = 80 };
+enum { SRV_WATCH_SETTLE_MS = 200, SRV_WATCH_SETTLE_MAX_MS = 30000, SRV_WATCH_FOLDERS = 80 };
 
 struct srv_watch {
     int fd; /* to poll for reading; -1: not watching */
     struct {
         int wd;
-        char *only; /* the one name in this folder that counts; NULL: all do. Owned. */
+        char *folder; /* owned */
+        char *only;   /* the one name in this folder that counts; NULL: all do. Owned. */
     } folders[SRV_WATCH_FOLDERS];
     int count;
     int64_t first_change, last_change; /* http_now_ms(); 0: none is pending */
