@@ -2,6 +2,7 @@
 #include "targets.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cloud/instance.h"
@@ -12,6 +13,9 @@ struct finder {
     struct launch_run *run;
     const struct launch_search *search;
     struct launch_targets *found;
+    /* As flags or the environment named them: not what VM-1's own place fills in. */
+    const char *project; /* NULL: not named */
+    struct vmcp_list zones;
 };
 
 static bool has(const struct launch_targets *found, const char *id)
@@ -76,6 +80,39 @@ static bool is_wanted(const struct finder *f, const char *role, const char *name
     return launch_list_has(wanted, name) || launch_list_has(wanted, id);
 }
 
+/* The N of NAME-N; 0: the name has none. */
+static long number_of(const char *name, size_t *ret_stem)
+{
+    const char *dash = strrchr(name, '-');
+    *ret_stem = strlen(name);
+    if (!dash || !dash[1] || strlen(dash + 1) > 4 ||
+        strspn(dash + 1, "0123456789") != strlen(dash + 1))
+        return 0;
+    *ret_stem = (size_t)(dash - name);
+    return strtol(dash + 1, NULL, 10);
+}
+
+/* Whether a VM that the state knows is one of those that the options name. */
+static bool is_selected(const struct finder *f, const char *name, const char *project,
+                        const char *zone)
+{
+    const struct launch_settings *s = f->run->settings;
+    size_t stem = 0, suffix = s->name_suffix ? strlen(s->name_suffix) : 0;
+    long number = number_of(name, &stem);
+    if ((f->project && strcmp(f->project, project) != 0) ||
+        (f->zones.count && !launch_list_has(&f->zones, zone)))
+        return false;
+    if (s->count && (number ? number > s->count : s->count > 1))
+        return false;
+    if (!suffix)
+        return true;
+    size_t len = strlen(name); /* NAME-S, or NAME-S-N; S may itself end in a number */
+    return (len > suffix && name[len - suffix - 1] == '-' &&
+            strcmp(name + len - suffix, s->name_suffix) == 0) ||
+           (number && stem > suffix && name[stem - suffix - 1] == '-' &&
+            strncmp(name + stem - suffix, s->name_suffix, suffix) == 0);
+}
+
 /* What the state knows, as it is now. */
 static int find_known(struct finder *f, struct vmcp_error *err)
 {
@@ -90,7 +127,8 @@ static int find_known(struct finder *f, struct vmcp_error *err)
         json_t *instance = NULL;
         if (strcmp(api, f->run->compute.base) != 0 || !launch_is_label(zone) ||
             !launch_is_project(project) ||
-            !is_wanted(f, json_string_value(json_object_get(vm, "role")), name, id))
+            !is_wanted(f, json_string_value(json_object_get(vm, "role")), name, id) ||
+            !is_selected(f, name, project, zone))
             continue;
         struct launch_compute there = f->run->compute;
         there.project = project;
@@ -210,7 +248,11 @@ static int find_own(struct finder *f, struct vmcp_error *err)
 int launch_targets_find(struct launch_run *run, const struct launch_search *search,
                         struct launch_targets *ret, struct vmcp_error *err)
 {
-    struct finder f = {.run = run, .search = search, .found = ret};
+    struct finder f = {.run = run,
+                       .search = search,
+                       .found = ret,
+                       .project = run->settings->project,
+                       .zones = run->settings->zones};
     bool named = run->settings->endpoint || run->settings->domain;
     run->place_optional = true;
     int rc = named || !search->forced->count ? launch_run_name(run, err) : 0;

@@ -269,6 +269,26 @@ def test_delete_by_id(world):
     assert verb(world, "delete", *KNOWN, base=False)["instances"] == []
 
 
+def test_options_that_name_some_of_the_vms(world):
+    """What the state knows besides is not touched."""
+    world.launch("--count", "3")
+    world.launch("--name-suffix", "b")
+    everything = {"flask-app-1", "flask-app-2", "flask-app-3", "flask-app-b"}
+
+    def chosen(*options):
+        rows = verb(world, "delete", "--dry-run", *KNOWN, *options, base=False)["instances"]
+        return {row["name"] for row in rows}
+
+    assert chosen() == everything
+    assert chosen("--name-suffix", "b") == {"flask-app-b"}
+    assert "flask-app-2" not in chosen("--count", "1") and not chosen("--name-suffix", "c")
+    assert chosen("--count", "2") == {"flask-app-1", "flask-app-2"}
+    assert not chosen("--zone", "europe-west1-b") and not chosen("--project", "staging")
+    assert chosen("--zone", "us-central1-a", "--project", "web-1") == everything
+    verb(world, "delete", *KNOWN, "--name-suffix", "b", base=False)
+    assert {name for _, name in world.compute.instances} == everything - {"flask-app-b"}
+
+
 def test_delete_forgets_what_is_gone(world):
     world.launch()
     world.compute.instances.clear()
