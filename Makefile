@@ -25,7 +25,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c)
+HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c stale.c)
 HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c exchange.c link.c connections.c \
         acceptor.c activation.c tls.c waiting.c request.c head.c header.c reply.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)

@@ -182,7 +182,8 @@ def test_the_control_socket(bin, vmcpd, scratch, keys):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     again = run(bin.vmcpd, "--domain", DOMAIN, "--key", keys["ed25519"].path, "--configs",
                 server.folder / "configs", "--listen", "127.0.0.1:0", "--control", path)
-    assert again.code == 2 and "another server answers here" in again.err
+    assert again.code == 4 and "another server answers there" in again.err
+    assert stat.S_ISSOCK(path.stat().st_mode)
     for junk in (b"", b"reload", b"reloadx\n", b"x" * 100_000):  # nothing to be had this way
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(str(path))
@@ -194,6 +195,50 @@ def test_the_control_socket(bin, vmcpd, scratch, keys):
                 pass
     assert ready(server)["generation"] == 1 and server.v2().status == 200
     assert server.stop() == 0 and not path.exists()
+
+
+def test_what_lies_where_the_control_socket_is_to_be(bin, vmcpd, scratch, keys):
+    """Only a dead server's socket is removed; anything else is told, exit 4, and stays."""
+    path = scratch / "control"
+
+    def refused(why):
+        done = run(bin.vmcpd, "--domain", DOMAIN, "--key", keys["ed25519"].path, "--configs",
+                   folder, "--listen", "127.0.0.1:0", "--control", path)
+        assert done.code == 4 and why in done.err and "[network]" in done.err, done
+        assert path.exists()
+
+    folder = write_json(scratch / "configs/web.json", MACHINE).parent
+    path.write_text("mine")
+    refused("no socket")
+    assert path.read_text() == "mine"
+    path.unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as another:  # refuses streams: EPROTOTYPE
+        another.bind(str(path))
+        refused("whose it is cannot be told")
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as busy:  # alive, and its queue is full
+        busy.bind(str(path))
+        busy.listen(0)
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        for s in waiting:
+            s.setblocking(False)
+            s.connect_ex(str(path))
+        refused("another server answers there")
+        for s in waiting:
+            s.close()
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+        refused("a socket that user 65534 left")
+
+
+def test_a_control_socket_that_is_another_servers_by_now(vmcpd, scratch):
+    """What took the name meanwhile stays when this server stops."""
+    path = scratch / "control"
+    server = vmcpd({"web": MACHINE}, "--control", path)
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(path))
+        assert server.stop() == 0 and path.exists()
 
 
 def test_the_control_socket_of_a_service(bin, vmcpd, scratch, monkeypatch):

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "server.h"
+#include "stale.h"
 
 VMCP_DEFINE_AUTO(addrinfo_auto, struct addrinfo *, freeaddrinfo)
 #define auto_addrinfo VMCP_AUTO(addrinfo_auto)
@@ -83,28 +84,6 @@ static int open_inet(const char *addr_port, struct http_listener *ret, struct vm
     return 0;
 }
 
-/* A socket file stays behind when its server is killed. Only one that nobody answers at goes. */
-static int remove_stale(const struct sockaddr_un *un, const char *place, struct vmcp_error *err)
-{
-    struct stat st;
-    if (lstat(un->sun_path, &st) < 0)
-        return 0; /* nothing there, or bind() says what is wrong */
-    if (!S_ISSOCK(st.st_mode))
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place,
-                            "something that is no socket lies there already");
-    auto_close int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot make a socket: %s",
-                            strerror(errno));
-    if (connect(probe, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno != ECONNREFUSED)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place,
-                            "another server answers there; stop it first");
-    if (unlink(un->sun_path) < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "a stale socket cannot be removed: %s",
-                            strerror(errno));
-    return 0;
-}
-
 /* Nobody can connect before listen(), so nobody does before the mode is right. */
 static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
                      struct vmcp_error *err)
@@ -116,7 +95,7 @@ static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
         return vmcp_fail_at(err, VMCP_E_USAGE, place, "unix:PATH has a path of 1 to %zu bytes",
                             sizeof(un.sun_path) - 1);
     memcpy(un.sun_path, path, strlen(path));
-    int rc = remove_stale(&un, place, err);
+    int rc = http_stale_remove(&un, place, err);
     if (rc < 0)
         return rc;
     ret->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -33,8 +33,8 @@ struct http_listener {
 
 /* Listen at `place`: "ADDR:PORT", "[::1]:PORT" (port 0: one that is free), or "unix:PATH" with
  * `mode` for the socket file. IPv6 sockets take IPv6 only: [::] and 0.0.0.0 are two places. A Unix
- * socket's file that nobody answers at any more is replaced; where somebody answers, or where
- * something else lies, is an error. Errors: VMCP_E_USAGE, VMCP_E_NETWORK, with the place. */
+ * socket's file that this user's killed server left is replaced (stale.h); any other one, and
+ * whatever else lies there, is an error. Errors: VMCP_E_USAGE, VMCP_E_NETWORK, with the place. */
 VMCP_MUST_CHECK int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,
                                        struct vmcp_error *err);
 /* Close, and remove the Unix socket's file if it is still ours. */

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -41,33 +41,14 @@ static int set_address(const char *path, struct sockaddr_un *ret, struct vmcp_er
     return 0;
 }
 
-static bool is_alive(const struct sockaddr_un *address)
+int srv_control_listen(const char *path, struct http_listener *ret, struct vmcp_error *err)
 {
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-}
-
-int srv_control_listen(const char *path, int *ret_fd, struct vmcp_error *err)
-{
-    struct sockaddr_un address;
-    struct stat st;
-    int rc = set_address(path, &address, err);
-    if (rc < 0)
-        return rc;
-    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        if (is_alive(&address))
-            return vmcp_fail_at(err, VMCP_E_USAGE, path,
-                                "another server answers here; give --control another path");
-        unlink(path);
+    auto_free char *place = NULL;
+    if (asprintf(&place, "unix:%s", path) < 0) {
+        place = NULL;
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
     }
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t mask = umask(0177);
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    umask(mask);
-    if (!bound || listen(fd, 8) < 0)
-        return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot listen here: %s", strerror(errno));
-    *ret_fd = steal_fd(&fd);
-    return 0;
+    return http_listener_open(place, 0600, ret, err);
 }
 
 static bool may_ask(int fd)

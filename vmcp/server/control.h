@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "http/listen.h"
 #include "lib/error.h"
 
 enum {
@@ -33,8 +34,10 @@ struct srv_control_outcome {
  * free(); NULL if there is none. */
 VMCP_MUST_CHECK int srv_control_path(const char *path, char **ret, struct vmcp_error *err);
 
-/* Listen on `path`. A socket that a dead server left is replaced, a live one's is not. */
-VMCP_MUST_CHECK int srv_control_listen(const char *path, int *ret_fd, struct vmcp_error *err);
+/* Listen on `path`, with mode 0600. A socket that a dead server of this user left is replaced, a
+ * live one's is not. Errors: those of http_listener_open(). */
+VMCP_MUST_CHECK int srv_control_listen(const char *path, struct http_listener *ret,
+                                       struct vmcp_error *err);
 
 /* Accept one client and read what it wants. *ret_fd is a connection on which "reload" was asked
  * for; -1 where there was nothing of use. */

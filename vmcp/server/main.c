@@ -33,8 +33,8 @@ struct loop {
     struct srv_exporter exporter;
     struct srv_watch watch;
     struct srv_transport transport;
-    int signals, control;
-    char *control_path; /* owned; NULL: none */
+    struct http_listener control;
+    int signals;
 };
 
 static void print_loaded(const struct srv_settings *settings, const struct srv_snapshot *s)
@@ -65,7 +65,7 @@ static int reload(struct loop *loop, const char *why, json_t **ret_findings, str
 static void answer_control(struct loop *loop)
 {
     int fd = -1;
-    srv_control_accept(loop->control, &fd);
+    srv_control_accept(loop->control.fd, &fd);
     if (fd < 0)
         return;
     struct srv_control_outcome outcome = {0};
@@ -97,7 +97,7 @@ static int wait_for_end(struct loop *loop)
 {
     for (;;) {
         struct pollfd fds[] = {{.fd = loop->signals, .events = POLLIN},
-                               {.fd = loop->control, .events = POLLIN},
+                               {.fd = loop->control.fd, .events = POLLIN},
                                {.fd = loop->watch.fd, .events = POLLIN}};
         struct vmcp_error err = {0};
         int signal_number = 0;
@@ -117,10 +117,9 @@ static int wait_for_end(struct loop *loop)
 static int listen_for_control(const struct srv_settings *settings, struct loop *loop,
                               struct vmcp_error *err)
 {
-    int rc = srv_control_path(settings->control, &loop->control_path, err);
-    return rc < 0 || !loop->control_path
-               ? rc
-               : srv_control_listen(loop->control_path, &loop->control, err);
+    auto_free char *path = NULL;
+    int rc = srv_control_path(settings->control, &path, err);
+    return rc < 0 || !path ? rc : srv_control_listen(path, &loop->control, err);
 }
 
 static int serve(const struct srv_settings *settings, struct loop *loop, struct vmcp_error *err)
@@ -134,7 +133,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     if (rc == 0)
         rc = srv_exporter_open(&loop->exporter, settings->metrics, err);
     if (rc == 0)
-        rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control_path, err);
+        rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control.path, err);
     if (rc == 0)
         rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
                                  loop->service.snapshot->tls, err);
@@ -160,21 +159,19 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
 
 static void close_loop(struct loop *loop)
 {
-    if (loop->control >= 0) {
-        unlink(loop->control_path);
-        close(loop->control);
-    }
+    http_listener_close(&loop->control);
     if (loop->signals >= 0)
         close(loop->signals);
     srv_watch_end(&loop->watch);
-    free(loop->control_path);
     srv_service_clear(&loop->service);
 }
 
 static int run(const struct srv_settings *settings, struct vmcp_error *err)
 {
-    struct loop loop = {
-        .exporter = SRV_EXPORTER_OFF, .signals = -1, .control = -1, .watch = SRV_WATCH_OFF};
+    struct loop loop = {.exporter = SRV_EXPORTER_OFF,
+                        .control = HTTP_LISTENER_NONE,
+                        .signals = -1,
+                        .watch = SRV_WATCH_OFF};
     struct srv_snapshot *snapshot = NULL;
     int rc = settings->watch ? srv_watch_begin(&loop.watch, settings, err) : 0;
     if (rc == 0)
