@@ -196,7 +196,25 @@ static int resume(struct launch_run *run, struct launch_job *job, struct vmcp_er
     return bring_up(run, job, made, err);
 }
 
-/* Insert in one zone, with its intent. */
+/* A VM that is there though its operation ran into a stock-out: either it comes up, or it goes away
+ * again. Only then may another zone be tried. */
+static int bring_up_doubtful(struct launch_run *run, struct launch_job *job, bool *ret_gone,
+                             struct vmcp_error *err)
+{
+    char id[32];
+    snprintf(id, sizeof(id), "%s", launch_instance_id(job->instance));
+    int rc = bring_up(run, job, false, err);
+    if (rc == 0 && strcmp(job->outcome, "running") == 0)
+        job->outcome = "created";
+    *ret_gone = rc < 0 && !job->instance;
+    if (!*ret_gone)
+        return rc;
+    int dropped = launch_state_drop_vm(&run->state, id, run->compute.base, err);
+    return dropped < 0 ? dropped : rc;
+}
+
+/* Insert in one zone, with its intent. *ret_stock_out: nothing is there, and another may be tried.
+ */
 static int insert(struct launch_run *run, struct launch_job *job, const struct launch_plan *plan,
                   bool *ret_stock_out, struct vmcp_error *err)
 {
@@ -211,7 +229,7 @@ static int insert(struct launch_run *run, struct launch_job *job, const struct l
                launch_last_part(json_string_value(json_object_get(plan->body, "machineType"))));
     rc = launch_settle(&run->compute, &run->state, &intent, (int)run->settings->timeout, &outcome,
                        err);
-    *ret_stock_out = outcome.stock_out;
+    *ret_stock_out = rc < 0 && outcome.stock_out;
     if (rc < 0)
         return rc;
     if (outcome.taken) { /* somebody was faster: perhaps a launcher of the same session */
@@ -226,7 +244,8 @@ static int insert(struct launch_run *run, struct launch_job *job, const struct l
     }
     json_decref(job->instance);
     job->instance = steal(&outcome.instance);
-    return bring_up(run, job, true, err);
+    return outcome.stock_out ? bring_up_doubtful(run, job, ret_stock_out, err)
+                             : bring_up(run, job, true, err);
 }
 
 static int insert_somewhere(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)

@@ -11,7 +11,10 @@
 #include "lib/json.h"
 #include "plan/merge.h"
 
-enum { OLD_S = 30 * 60 };
+enum {
+    OLD_S = 30 * 60,
+    AHEAD_S = 60 /* what a clock may be set back by without an intent being of the future */
+};
 
 /* What all steps of one settlement need. */
 struct settlement {
@@ -53,15 +56,30 @@ static int look_at_name(struct settlement *s)
     return 0;
 }
 
+/* The operation says that it failed. That is its word: the VM may be there all the same, and then
+ * another zone would make a second one. */
+static int failed(struct settlement *s, const char *code)
+{
+    struct vmcp_error why = *s->err;
+    int rc = look_at_name(s);
+    if (rc < 0)
+        return rc;
+    s->outcome->stock_out = strncmp(code, "ZONE_RESOURCE_POOL_EXHAUSTED", 28) == 0;
+    if (s->outcome->instance)
+        launch_warn(s->compute->report, "the operation failed (%s), and the VM %s is there", code,
+                    s->intent->name);
+    if (s->outcome->instance || s->outcome->taken)
+        return 0;
+    *s->err = why;
+    return -VMCP_E_OPERATION;
+}
+
 static int follow(struct settlement *s, const json_t *op)
 {
     char code[64] = "";
     int rc = launch_operation_follow(s->compute, s->intent->zone, op, s->timeout, code, s->err);
-    if (rc == -VMCP_E_OPERATION) {
-        s->outcome->closed = true;
-        s->outcome->stock_out = strncmp(code, "ZONE_RESOURCE_POOL_EXHAUSTED", 28) == 0;
-        return rc;
-    }
+    if (rc == -VMCP_E_OPERATION)
+        return failed(s, code);
     if (rc == 0)
         rc = look_at_name(s);
     if (rc == 0 && !s->outcome->instance)
@@ -101,6 +119,18 @@ static int refused(struct settlement *s, const struct launch_reply *reply)
     return rc;
 }
 
+/* The name is taken. After a try whose answer was lost that may be by the VM that it made and that
+ * is not to be seen yet: the intent stays until there is one, or the intent is old. */
+static int conflicts(struct settlement *s, const struct launch_reply *reply)
+{
+    bool only_try = !s->intent->found && !reply->repeated;
+    int rc = only_try ? look_at_name(s) : look_up(s);
+    if (rc < 0 || s->outcome->instance || s->outcome->taken)
+        return rc;
+    s->outcome->closed = only_try;
+    return launch_reply_check(s->compute, reply, s->err);
+}
+
 static int send(struct settlement *s)
 {
     char path[LAUNCH_PATH_MAX];
@@ -115,12 +145,7 @@ static int send(struct settlement *s)
     }
     if (reply.status >= 200 && reply.status < 300 && reply.json)
         return follow(s, reply.json);
-    if (reply.status == 409) {
-        rc = look_at_name(s);
-        bool gone = rc == 0 && !s->outcome->instance && !s->outcome->taken;
-        return gone ? launch_reply_check(s->compute, &reply, s->err) : rc;
-    }
-    return refused(s, &reply);
+    return reply.status == 409 ? conflicts(s, &reply) : refused(s, &reply);
 }
 
 /* Remember the VM first, then forget the intent: between the two, both know it. */
@@ -137,6 +162,13 @@ static int record(struct settlement *s, struct launch_state *state)
     return rc < 0 ? rc : launch_intent_close(state, i, s->err);
 }
 
+/* One of the future was written before the clock was set back: nobody knows how old it is. */
+static bool is_recent(const struct launch_intent *intent)
+{
+    int64_t age = time(NULL) - intent->created;
+    return age >= -AHEAD_S && age <= OLD_S;
+}
+
 int launch_settle(const struct launch_compute *compute, struct launch_state *state,
                   const struct launch_intent *intent, int timeout, struct launch_outcome *ret,
                   struct vmcp_error *err)
@@ -145,8 +177,7 @@ int launch_settle(const struct launch_compute *compute, struct launch_state *sta
     there.project = intent->project;
     struct settlement s = {
         .compute = &there, .intent = intent, .timeout = timeout, .outcome = ret, .err = err};
-    bool old = intent->found && time(NULL) - intent->created > OLD_S;
-    int rc = old ? look_up(&s) : send(&s);
+    int rc = intent->found && !is_recent(intent) ? look_up(&s) : send(&s);
     if (!ret->closed)
         return rc;
     struct vmcp_error kept = rc < 0 && err ? *err : (struct vmcp_error){0};

@@ -16,13 +16,16 @@
 struct launch_outcome {
     json_t *instance; /* the VM that was made, as read after the operation; owned; NULL: none */
     bool taken;       /* the name belongs to another VM */
-    bool stock_out;   /* the zone had no room */
+    bool stock_out;   /* the operation said that the zone had no room */
     bool closed;      /* the outcome is definite, and the intent is gone */
 };
 
 /* Send the intent (again), follow its operation for at most `timeout` seconds, read the instance,
  * remember its id, close the intent. One that was found and is older than 30 minutes is not sent
  * again (a requestId is not remembered for ever) but looked up.
+ *
+ * A failed operation's word is not enough: the name is looked at, and a VM that is there all the
+ * same counts as made. One whose time is in the future (the clock was set back) is taken for old.
  *
  * Success: a VM was made, or the name is taken (*ret says which), or an old intent had come to
  * nothing. A refused insert (VMCP_E_API), a failed operation (VMCP_E_OPERATION) or one that was

@@ -1051,6 +1051,17 @@ def test_dry_run_leaves_an_intent_alone(world):
     assert any("outcome is not known" in w for w in report["warnings"]), report
 
 
+def test_intent_of_the_future_is_looked_up(world):
+    """The clock was set back since: nobody knows whether the requestId is still remembered."""
+    kill_while_inserting(world, "lost")
+    path, = world.intents()
+    intent = json.loads(path.read_text())
+    path.write_text(json.dumps({**intent, "created": intent["created"] + 7200}))
+    world.responder.fail = lambda: (404, "text/plain", "")
+    world.refused("responder-error", 4, writes=1)
+    assert world.compute.requests("GET", "/operations$") and not world.intents()
+
+
 @pytest.mark.parametrize("effect", ["accepted", "lost"])
 def test_old_intent_is_looked_up(world, effect):
     kill_while_inserting(world, effect)

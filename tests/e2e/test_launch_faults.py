@@ -315,6 +315,97 @@ def test_quota_is_not_tried_elsewhere(world):
     assert world.run(*zones).returncode == 7 and len(world.compute.inserts()) == 1
 
 
+def made_in_spite_of(world, *later):
+    """The operation reports a stock-out, and the VM is there; reads of it then see `later`, one
+    status each, None: gone."""
+    zones = in_zones(world, us_central1_a=STOCK_OUT)
+    insert, statuses = world.compute.insert, list(later)
+
+    def and_is_there(request, zone):
+        body = json.loads(request.body)
+        answer = insert(request, zone)
+        if zone == ZONE and body["name"] not in [n for z, n in world.compute.instances if z == ZONE]:
+            world.compute.add(**{**body, "zone": zone, "networkInterfaces": None,
+                                 "status": "PROVISIONING"})
+        return answer
+
+    def before(request):
+        if request.command == "GET" and request.url.path.endswith(f"{ZONE}/instances/flask-app") \
+                and (ZONE, "flask-app") in world.compute.instances and statuses:
+            status = statuses.pop(0)
+            world.compute.instances[ZONE, "flask-app"]["status"] = status
+            if not status:
+                del world.compute.instances[ZONE, "flask-app"]
+    world.compute.insert, world.compute.before = and_is_there, before
+    return zones
+
+
+@pytest.mark.parametrize("later", [["RUNNING"], ["STAGING", "RUNNING"], ["TERMINATED"]])
+def test_no_second_vm_on_the_operations_word(world, later):
+    """The operation failed for want of room, and the VM is there all the same."""
+    report = world.launch(*made_in_spite_of(world, *later))
+    assert report["instances"][0]["zone"] == ZONE and len(world.compute.inserts()) == 1
+    assert report["instances"][0]["status"] == "RUNNING"
+    assert any("is there" in w for w in report["warnings"])
+    check_one_vm(world)
+
+
+def test_next_zone_when_the_vm_is_gone(world):
+    report = world.launch(*made_in_spite_of(world, "STAGING", "STOPPING", None))
+    assert report["instances"][0]["zone"] == OTHER_ZONE and len(world.compute.inserts()) == 2
+    check_one_vm(world)
+
+
+def test_no_next_zone_while_the_first_cannot_be_seen(world):
+    zones = in_zones(world, us_central1_a=STOCK_OUT)
+    failing = []
+    world.compute.before = lambda r: api_error(400, "invalid", "x") if failing and r.command == "GET" \
+        else failing.append(1) if is_insert(r) else None
+    done = world.run(*zones)
+    assert done.returncode == 6 and len(world.compute.inserts()) == 1 and len(world.intents()) == 1
+
+
+# --- the name is taken, after an answer that was lost
+
+def test_409_after_a_lost_answer(world):
+    """The second try is told that the name is taken, by a VM that is not to be seen yet."""
+    world.compute.after_insert = lambda r: "drop"
+    seen = []
+
+    def before(request):
+        if is_insert(request):
+            seen.append(request)
+            if len(seen) > 1:
+                return api_error(409, "alreadyExists", "flask-app already exists")
+        elif len(seen) > 1 and "/instances/" in request.url.path:
+            return api_error(404, "notFound", "x")
+        elif request.url.path.endswith("/operations"):
+            return 200, "application/json", {}
+        return None
+    world.compute.before = before
+    done = world.run()
+    assert done.returncode == 6 and len(world.intents()) == 1, done.stderr
+    world.compute.before = world.compute.after_insert = lambda r: None
+    world.launch()
+    check_one_vm(world)
+
+
+def test_409_after_a_lost_answer_and_its_operation(world):
+    world.compute.after_insert = lambda r: "drop"
+    seen = []
+
+    def before(request):
+        if is_insert(request):
+            seen.append(request)
+            if len(seen) > 1:
+                return api_error(409, "alreadyExists", "flask-app already exists")
+        return None
+    world.compute.before = before
+    world.launch()
+    assert world.compute.requests("POST", "/wait$")  # the operation of the first try was followed
+    check_one_vm(world)
+
+
 # --- kill -9
 
 class Killer:
