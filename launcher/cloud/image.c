@@ -43,12 +43,16 @@ int launch_image_parse(const char *text, const char *collection, const char *own
     struct launch_image_ref ref = {0};
     char type[32];
     const char *s = launch_resource_path(text);
+    bool images = strcmp(collection, "images") == 0;
     snprintf(ref.project, sizeof(ref.project), "%s", own_project);
     if (!s || (skip(&s, "projects/") && !segment(&s, ref.project, sizeof(ref.project))))
         return refuse(text, collection, err);
-    if (!skip(&s, "global/") || !segment(&s, type, sizeof(type)) || strcmp(type, collection) != 0)
+    /* "family/F" alone is Compute Engine's short form for one of the own project. */
+    bool alone = images && s == text && strncmp(s, "family/", 7) == 0;
+    if (!alone &&
+        (!skip(&s, "global/") || !segment(&s, type, sizeof(type)) || strcmp(type, collection) != 0))
         return refuse(text, collection, err);
-    ref.family = strcmp(collection, "images") == 0 && skip(&s, "family/");
+    ref.family = images && skip(&s, "family/");
     if (!segment(&s, ref.name, sizeof(ref.name)) || *s || !launch_is_label(ref.name) ||
         !launch_is_project(ref.project))
         return refuse(text, collection, err);
