@@ -28,7 +28,7 @@ LIB := $(wildcard vmcp/lib/*.c)
 HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c stale.c)
 HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c exchange.c link.c connections.c \
         acceptor.c activation.c tls.c waiting.c request.c head.c header.c reply.c)
-CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c)
+CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c certificates.c)
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
 LAUNCH := $(wildcard launcher/*.c) $(filter-out launcher/emulator/%,$(wildcard launcher/*/*.c))

@@ -6,16 +6,15 @@
 
 #include "clock.h"
 #include "credentials/adc.h"
-#include "lib/file.h"
+#include "http/certificates.h"
 #include "state/intent.h"
 #include "state/settle.h"
 #include "trustsource.h"
 
 enum {
-    ONE_TRY_MS = 30000,            /* for one question and its answer */
-    PATIENCE_S = 120,              /* for one call of the Compute API with its retries */
-    PAUSE_MAX_S = 16,              /* between two of them */
-    TLS_FILE_MAX = 4 * 1024 * 1024 /* all CAs of a Debian are 220 KB */
+    ONE_TRY_MS = 30000, /* for one question and its answer */
+    PATIENCE_S = 120,   /* for one call of the Compute API with its retries */
+    PAUSE_MAX_S = 16,   /* between two of them */
 };
 
 int launch_run_begin(struct launch_run *run, struct vmcp_error *err)
@@ -87,24 +86,6 @@ static int64_t floor_of(const struct launch_run *run)
 {
     int64_t seen = run->state.document ? launch_state_serial(&run->state) : -1;
     return seen > run->settings->min_serial ? seen : run->settings->min_serial;
-}
-
-/* The files of --cacert, --client-cert and --client-key, before anybody is asked: a wrong name is
- * not the network's failure, and waiting does not mend it. */
-static int check_tls_files(const struct launch_settings *s, struct vmcp_error *err)
-{
-    auto_buf struct vmcp_buf certificates = VMCP_BUF(TLS_FILE_MAX);
-    auto_secret_buf struct vmcp_buf key = VMCP_BUF(VMCP_KEY_FILE_MAX);
-    int rc = s->cacert ? vmcp_file_read(s->cacert, VMCP_FILE_PUBLIC, &certificates, err) : 0;
-    if (rc < 0)
-        return rc;
-    if (!s->client_cert != !s->client_key)
-        return vmcp_fail(err, VMCP_E_USAGE, "--client-cert and --client-key belong together");
-    if (!s->client_cert)
-        return 0;
-    vmcp_buf_reset(&certificates);
-    rc = vmcp_file_read(s->client_cert, VMCP_FILE_PUBLIC, &certificates, err);
-    return rc < 0 ? rc : vmcp_file_read(s->client_key, VMCP_FILE_PRIVATE, &key, err);
 }
 
 /* Ask until there is an answer, or none is to be had in time. What came and is not good is never
@@ -199,7 +180,8 @@ int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
     };
     launch_say(run->report, "asking %s for %s; trusting %s", run->endpoint.origin,
                *run->machine ? run->machine : "its default machine", run->trust_source);
-    int rc = check_tls_files(s, err);
+    const struct http_certificates files = {s->cacert, s->client_cert, s->client_key};
+    int rc = http_certificates_check(&files, err);
     if (rc == 0)
         rc = ask_patiently(run, &ask, err);
     if (rc < 0)

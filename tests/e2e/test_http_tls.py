@@ -204,7 +204,7 @@ def test_a_new_certificate_without_a_restart(vmcpd, world):
 
 @pytest.mark.parametrize("spoil, code", [
     (lambda w: w.server.key.chmod(0o640), "file-mode"),
-    (lambda w: w.server.key.write_bytes(w.good.key.read_bytes()), "key-mismatch"),
+    (lambda w: w.server.key.write_bytes(w.good.key.read_bytes()), "key-malformed"),
     (lambda w: w.server.key.write_text("x"), "key-malformed"),
     (lambda w: w.server.cert.write_text(""), "key-malformed"),
     (lambda w: w.ours.pem.write_text("x"), "trust-invalid"),

@@ -10,10 +10,14 @@ import subprocess
 import threading
 import time
 import urllib.parse
+from types import SimpleNamespace
 
 import pytest
 
-from conftest import DOMAIN, MACHINE
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from conftest import BIN, DOMAIN, MACHINE, run
+from test_http_tls import Authority
 from test_vmcp_verify import good_claims, private, token, v1_sign
 
 
@@ -352,6 +356,122 @@ def test_https(vmcp, keys, liar, honest, scratch):
     assert vmcp("fetch", server.url, *trust, "--cacert", cert).json == MACHINE
     named = server.url.replace("127.0.0.1", "localhost")  # the certificate is for the address only
     vmcp("fetch", named, *trust, "--cacert", cert, "--domain", "127.0.0.1", code=4)
+
+
+@pytest.fixture(name="authority")
+def authority_fixture(scratch):
+    """ours, and files: the server's pair, a client's, ones of another authority and an old one."""
+    ours, foreign = Authority(scratch, "ours"), Authority(scratch, "foreign")
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH
+    made = {"ours": ours, "foreign": foreign, "good": ours.issue("good"),
+            "stranger": foreign.issue("stranger"), "server": ours.issue("server", purpose),
+            "old": ours.issue("old", purpose, days=-1)}
+    return SimpleNamespace(**made)
+
+
+def served_with(pair, *more):
+    return ("--tls-cert", pair.cert, "--tls-key", pair.key, *more)
+
+
+def test_what_is_wrong_with_a_certificate(vmcpd, vmcp, keys, authority):
+    """In words that say what would help."""
+    trust = ("--trust", keys["ed25519"].pub, "--domain", DOMAIN)
+    server, ours = vmcpd(None, *served_with(authority.server)), ("--cacert", authority.ours.pem)
+
+    def refused(url, *options):
+        done = vmcp("fetch", url, *trust, *options, code=4)
+        assert "[network]" in done.err and done.out == ""
+        return done.err
+
+    assert "; --cacert FILE names who did" in refused(server.url)
+    assert f"by nobody in {authority.foreign.pem}, of --cacert" in refused(
+        server.url, "--cacert", authority.foreign.pem)
+    text = refused(server.url.replace("127.0.0.1", "localhost"), *ours)
+    assert "is for IP Address:127.0.0.1, not for localhost, the host of the URL" in text
+    assert "https:// is wanted" in refused(server.url.replace("https", "http"))
+    text = refused(vmcpd(None, *served_with(authority.old)).url, *ours)
+    assert "has expired: it is 20" in text and "this clock is wrong" in text
+    assert "no TLS is spoken there" in refused(vmcpd().url.replace("http", "https"), *ours)
+
+
+def test_client_certificate(vmcpd, vmcp, keys, authority):
+    server = vmcpd(None, *served_with(authority.server, "--client-ca", authority.ours.pem))
+    fetch = ("fetch", server.url, "--trust", keys["ed25519"].pub, "--domain", DOMAIN, "--cacert",
+             authority.ours.pem)
+    good, stranger = ([("--client-cert", pair.cert), ("--client-key", pair.key)]
+                      for pair in (authority.good, authority.stranger))
+    assert "; a server that wants its clients' certificates ends so" in vmcp(*fetch, code=4).err
+    done = vmcp(*fetch, *stranger[0], *stranger[1], code=4)
+    assert "is the certificate of --client-cert one that it lets in?" in done.err
+    assert vmcp(*fetch, *good[0], *good[1]).json == MACHINE
+    both = vmcp(*fetch, *good[0], code=2).err
+    assert "--client-cert and --client-key belong together [usage]" in both
+    assert vmcp(*fetch, *good[1], code=2).err == both
+    pipes = " ".join(f"{o} <(cat {f})" for o, f in good)  # a pipe can be read once
+    done = run("bash", "-c", f'"$@" {pipes}', "bash", BIN / "vmcp", *fetch)
+    assert done.code == 0 and done.json == MACHINE
+
+
+def test_files_of_tls_come_first(vmcp, keys, authority, scratch):
+    """Nobody is asked with a file that is wrong: it is told, with its option."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.2)
+    fetch = ("fetch", f"https://127.0.0.1:{listener.getsockname()[1]}/vmcp", "--trust",
+             keys["ed25519"].pub)
+    cert, key = authority.good.cert, authority.good.key
+    locked = scratch / "locked.key"
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", key, "-out", locked, "-passout",
+                    "pass:a-passphrase"], check=True, timeout=30)
+    locked.chmod(0o600)
+    loose = scratch / "loose.key"
+    loose.write_bytes(key.read_bytes())
+    loose.chmod(0o644)
+    for options, file, option, code in (
+            (("--cacert", scratch / "none.pem"), "none.pem", "--cacert: cannot be opened: No such",
+             "file"),
+            (("--cacert", scratch), scratch.name, "--cacert: is a folder", "file"),
+            (("--cacert", key), "good.key", "--cacert: no certificate of an", "trust-invalid"),
+            (("--client-cert", key, "--client-key", key), "good.key", "--client-cert: not a cert",
+             "key-malformed"),
+            (("--client-cert", cert, "--client-key", cert), "good.crt", "--client-key: ",
+             "file-mode"),
+            (("--client-cert", cert, "--client-key", loose), "loose.key", "--client-key: mode 0644",
+             "file-mode"),
+            (("--client-cert", cert, "--client-key", locked), "locked.key", "is encrypted; one wit",
+             "key-malformed"),
+            (("--client-cert", cert, "--client-key", authority.stranger.key), "stranger.key",
+             f"--client-key: is not the key of the certificate in {cert}", "key-malformed")):
+        done = vmcp(*fetch, *options, "--json", code=3, stdin=b"")
+        assert (done.json["code"], option in done.json["detail"]) == (code, True), done
+        assert done.json["where"].endswith(file)
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    listener.close()
+
+
+def test_unix_socket(vmcpd, vmcp, keys, authority, scratch):
+    """unix:PATH as vmcpd prints it; with TLS and all else, --unix-socket and a URL."""
+    place, none = scratch / "s.sock", scratch / "none.sock"
+    trust, domain = ("--trust", keys["ed25519"].pub), ("--domain", DOMAIN)
+    vmcpd(None, "--listen", f"unix:{place}")
+    assert vmcp("fetch", f"unix:{place}", *domain, *trust).json == MACHINE
+    done = vmcp("fetch", f"unix:{place}", *domain, "--machine", "db", *trust, code=4)
+    assert "404 machine-unknown" in done.err
+    url = f"http://{DOMAIN}/vmcp/web"  # no --allow-http: it goes over no network
+    assert vmcp("fetch", "--unix-socket", place, url, *trust).json == MACHINE
+    assert "say --domain D [usage]" in vmcp("fetch", f"unix:{place}", *trust, code=2).err
+    both = ("fetch", f"unix:{place}", "--unix-socket", place, *domain, *trust)
+    assert "one of them is wanted" in vmcp(*both, code=2).err
+    for path in ("", "x" * 108):
+        done = vmcp("fetch", f"unix:{path}", *domain, *trust, code=2)
+        assert "has 1 to 107 bytes [usage]" in done.err
+    done = vmcp("fetch", f"unix:{none}", *domain, *trust, "--json", code=4)
+    assert done.json["where"].endswith("none.sock") and "No such file" in done.json["detail"]
+    secure = scratch / "tls.sock"
+    vmcpd(None, "--listen", f"unix:{secure}", *served_with(authority.server))
+    assert "https:// is wanted" in vmcp("fetch", f"unix:{secure}", *domain, *trust, code=4).err
+    assert vmcp("fetch", "--unix-socket", secure, "https://127.0.0.1", *domain, *trust, "--cacert",
+                authority.ours.pem).json == MACHINE
 
 
 def test_the_host_id(vmcp, keys, liar, honest):

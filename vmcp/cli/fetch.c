@@ -2,15 +2,18 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "cmd.h"
 #include "http/ask.h"
+#include "http/certificates.h"
 #include "lib/auto.h"
 #include "lib/name.h"
 
 struct args {
     struct vmcp_list trust, thumbprints;
-    const char *domain, *hostid, *machine, *expect_name, *format, *cacert;
+    const char *domain, *hostid, *machine, *expect_name, *format, *cacert, *client_cert,
+        *client_key, *unix_socket;
     int64_t min_serial, max_skew;
     bool allow_http, json;
 };
@@ -37,6 +40,12 @@ static const struct vmcp_option options[] = {
      "plain http beyond loopback: the answer can be read on its way"},
     {"cacert", "FILE", VMCP_OPT_STRING, AT(cacert), 0, 0,
      "PEM of the certificate authorities to trust for https"},
+    {"client-cert", "FILE", VMCP_OPT_STRING, AT(client_cert), 0, 0,
+     "PEM of our certificate, for a responder that wants one (vmcpd --client-ca)"},
+    {"client-key", "FILE", VMCP_OPT_STRING, AT(client_key), 0, 0,
+     "PEM of its private key, mode 0600"},
+    {"unix-socket", "PATH", VMCP_OPT_STRING, AT(unix_socket), 0, 0,
+     "connect to this Unix socket; the URL still says scheme, host, path and machine"},
     {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "the answer's version (v2)"},
     {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print a JSON object with all that was verified"},
     {0},
@@ -49,8 +58,11 @@ static const struct vmcp_command command = {
     .options = options,
     .min_operands = 1,
     .max_operands = 1,
-    .details = "Makes a salt, asks, verifies, and prints the verified machine as JSON. Where the\n"
-               "URL's host is not the domain, as with a server on 127.0.0.1, say --domain.\n",
+    .details =
+        "Makes a salt, asks, verifies, and prints the verified machine as JSON. Where the\n"
+        "URL's host is not the domain, as with a server on 127.0.0.1, say --domain.\n"
+        "unix:PATH for the URL asks at a Unix socket, without TLS, and wants --domain; it is\n"
+        "short for --unix-socket PATH http://D/vmcp.\n",
     .example = "  vmcp fetch https://cfg.example.org/vmcp/web --trust cfg.key.pub\n",
 };
 
@@ -68,6 +80,46 @@ static int make_hostid(const struct args *a, const char *domain,
     return rc < 0 ? rc : vmcp_hostid_make(local_id, domain, hostid, err);
 }
 
+/* Where to ask: the endpoint of `url`, or of "unix:PATH", and the Unix socket to do it at. */
+static int find_endpoint(const struct args *a, const char *url, struct http_endpoint *ret,
+                         const char **ret_socket, struct vmcp_error *err)
+{
+    static const char unix_place[] = "unix:";
+    auto_free char *behind = NULL;
+    *ret_socket = a->unix_socket;
+    if (strncmp(url, unix_place, strlen(unix_place)) == 0) {
+        if (a->unix_socket)
+            return vmcp_fail(err, VMCP_E_USAGE,
+                             "%s and --unix-socket %s: one of them is wanted, and a URL with the "
+                             "second",
+                             url, a->unix_socket);
+        if (!a->domain)
+            return vmcp_fail(err, VMCP_E_USAGE,
+                             "%s has no host in it that could be the domain; say --domain D", url);
+        if (asprintf(&behind, "http://%s/vmcp", a->domain) < 0) {
+            behind = NULL;
+            return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+        }
+        *ret_socket = url + strlen(unix_place);
+    }
+    if (*ret_socket &&
+        (!**ret_socket || strlen(*ret_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)))
+        return vmcp_fail(err, VMCP_E_USAGE, "%s: a Unix socket's path has 1 to %zu bytes",
+                         behind ? url : "--unix-socket",
+                         sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    /* Nobody reads what goes over a Unix socket. */
+    return http_endpoint_parse(behind ? behind : url, a->machine, a->allow_http || *ret_socket, ret,
+                               err);
+}
+
+static int make_trust(const struct args *a, const char *domain, struct vmcp_trust **ret,
+                      struct vmcp_error *err)
+{
+    const struct http_certificates files = {a->cacert, a->client_cert, a->client_key};
+    int rc = cmd_trust(domain, &a->trust, &a->thumbprints, NULL, ret, err);
+    return rc < 0 ? rc : http_certificates_check(&files, err);
+}
+
 static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
                  struct vmcp_error *err)
 {
@@ -75,15 +127,16 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
     auto_trust struct vmcp_trust *trust = NULL;
     auto_client struct http_client *client = NULL;
     char hostid[VMCP_SALT_MAX + 1] = "";
+    const char *socket = NULL;
     enum vmcp_format format = VMCP_FORMAT_V2;
     int rc = a->format ? vmcp_format_parse(a->format, &format, err) : 0;
     if (rc == 0)
         rc = cmd_stdin_once(cmd_count_stdin(&a->trust), err);
     if (rc == 0)
-        rc = http_endpoint_parse(url, a->machine, a->allow_http, &endpoint, err);
+        rc = find_endpoint(a, url, &endpoint, &socket, err);
     const char *domain = a->domain ? a->domain : endpoint.host;
     if (rc == 0)
-        rc = cmd_trust(domain, &a->trust, &a->thumbprints, NULL, &trust, err);
+        rc = make_trust(a, domain, &trust, err);
     if (rc == 0)
         rc = make_hostid(a, domain, hostid, err);
     if (rc == 0)
@@ -100,7 +153,10 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
                                                          : NULL,
                            .min_serial = a->min_serial,
                            .skew = (int)a->max_skew,
-                           .ca_file = a->cacert};
+                           .ca_file = a->cacert,
+                           .cert_file = a->client_cert,
+                           .key_file = a->client_key,
+                           .unix_socket = socket};
     rc = http_ask(client, &ask, ret, NULL, err);
     if (rc == -VMCP_E_DOMAIN_MISMATCH && !a->domain)
         return vmcp_fail_at(err, VMCP_E_DOMAIN_MISMATCH, "iss",

@@ -217,6 +217,8 @@ static int get(struct http_client *client, const struct http_ask *ask, const cha
                                .ca_file = ask->ca_file,
                                .cert_file = ask->cert_file,
                                .key_file = ask->key_file,
+                               .files_given = true,
+                               .unix_socket = ask->unix_socket,
                                .connect_timeout_ms = ask->connect_timeout_ms,
                                .total_timeout_ms = ask->total_timeout_ms};
     int rc = http_client_do(client, &ex, r, err);

@@ -47,6 +47,7 @@ struct http_ask {
     int64_t min_serial;
     int skew;                                   /* seconds */
     const char *ca_file, *cert_file, *key_file; /* as in struct http_exchange */
+    const char *unix_socket;                    /* the same */
     int connect_timeout_ms, total_timeout_ms;   /* 0: client.h's defaults */
 };
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "certificates.h"
 #include "curl.h"
 
 struct http_client {
@@ -141,13 +142,15 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
     set_bounds(curl, ex);
     set_method(curl, ex);
     http_curl.easy_setopt(curl, CURLOPT_URL, ex->url);
-    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, ex->direct ? "*" : no_proxy);
+    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, ex->direct || ex->unix_socket ? "*" : no_proxy);
+    http_curl.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ex->unix_socket);
     http_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     http_curl.easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
     http_curl.easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     http_curl.easy_setopt(curl, CURLOPT_WRITEDATA, response);
     if (ex->send_once)
         http_curl.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    http_curl.easy_setopt(curl, CURLOPT_CERTINFO, 1L); /* for messages */
     if (ex->ca_file)
         http_curl.easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
     if (ex->cert_file) {
@@ -218,11 +221,30 @@ static void origin_of(const char *url, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)(len < size ? len : size - 1), url);
 }
 
+/* More than libcurl says, where there is more to say; else "". */
+static void explain(const struct http_exchange *ex, CURL *curl, CURLcode code, const char *text,
+                    const char *origin, char *ret, size_t size)
+{
+    static const char https[] = "https://";
+    const struct http_certificates files = {ex->ca_file, ex->cert_file, ex->key_file};
+    bool is_tls = strncasecmp(origin, https, strlen(https)) == 0;
+    long system_error = 0;
+    ret[0] = '\0';
+    http_curl.easy_getinfo(curl, CURLINFO_OS_ERRNO, &system_error);
+    if (code == CURLE_COULDNT_CONNECT && ex->unix_socket && system_error)
+        snprintf(ret, size, "nobody answers at this socket: %s", strerror((int)system_error));
+    else if (is_tls)
+        http_certificates_explain(curl, code, text, origin + strlen(https),
+                                  ex->files_given ? &files : NULL, ret, size);
+    else if (ex->files_given && (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR))
+        snprintf(ret, size, "%s; if TLS is spoken there, https:// is wanted", text);
+}
+
 static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode code,
                            const char *message, struct http_response *response,
                            struct vmcp_error *err)
 {
-    char origin[96];
+    char origin[96], why[256];
     long sent = 0;
     origin_of(ex->url, origin, sizeof(origin));
     http_curl.easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
@@ -237,7 +259,9 @@ static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode 
     if (!response->maybe_sent &&
         (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))
         return vmcp_fail_at(err, VMCP_E_URL_MALFORMED, origin, "%s", text);
-    return vmcp_fail_at(err, VMCP_E_NETWORK, origin, "%s", text);
+    explain(ex, curl, code, text, origin, why, sizeof(why));
+    return vmcp_fail_at(err, VMCP_E_NETWORK, ex->unix_socket ? ex->unix_socket : origin, "%s",
+                        why[0] ? why : text);
 }
 
 int http_client_do(struct http_client *client, const struct http_exchange *exchange,

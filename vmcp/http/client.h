@@ -37,6 +37,7 @@ struct http_exchange {
     const char *ca_file;        /* PEM of the CAs to trust instead of the system's; NULL: those */
     const char *cert_file;      /* PEM of a client certificate with its chain; NULL: none */
     const char *key_file;       /* PEM of its private key */
+    const char *unix_socket;    /* connect here, whatever the URL's host is; NULL: there */
     size_t max_body;            /* bytes of an answer; 0: 1 MiB */
     int connect_timeout_ms;     /* 0: 10 s */
     int total_timeout_ms;       /* 0: 30 s */
@@ -44,7 +45,8 @@ struct http_exchange {
     /* On a connection of its own: on a kept one that turns out to be dead libcurl sends a request
      * a second time by itself, and nobody would know that the first may have arrived. */
     bool send_once;
-    bool direct; /* by way of no proxy, whatever the environment says */
+    bool direct;      /* by way of no proxy, whatever the environment says */
+    bool files_given; /* messages may name --cacert, --client-cert and --client-key */
 };
 
 struct http_response {

@@ -30,7 +30,7 @@ struct http_tls_files {
 };
 
 /* Read and check all of them. *ret is new, http_tls_unref(). Errors: those of vmcp_file_read();
- * VMCP_E_KEY, VMCP_E_KEY_MISMATCH, VMCP_E_TRUST with the file's name. */
+ * VMCP_E_KEY, VMCP_E_TRUST with the file's name. */
 VMCP_MUST_CHECK int http_tls_load(const struct http_tls_files *files, struct http_tls **ret,
                                   struct vmcp_error *err);
 struct http_tls *http_tls_ref(struct http_tls *tls); /* NULL is fine, here and below */
