@@ -125,9 +125,9 @@ def install(root):
     assert "gce-emulator" in root.run("gce-emulator", "--help").stdout
     for program in ("vmcpd", "vmcp", "vmcp-launch"):
         assert root.run(program, "--version").stdout.startswith(program)
-    stat = root.run("stat", "-c", "%U %a", "/etc/vmcp/keys", "/etc/vmcp/keys/active",
-                    "/etc/vmcp/configs").stdout.split("\n")
-    assert stat[:3] == ["vmcpd 700", "vmcpd 700", "root 755"], stat
+    stat = root.run("stat", "-c", "%U:%G %a", "/etc/vmcp/keys", "/etc/vmcp/keys/active",
+                    "/etc/vmcp/configs", "/etc/vmcp/tls", "/etc/vmcp").stdout.split("\n")
+    assert stat[:5] == ["vmcpd:vmcpd 700"] * 2 + ["root:vmcpd 750"] * 2 + ["root:root 755"], stat
 
 
 def install_again(root):
@@ -193,6 +193,18 @@ def serve(root):
     shutil.rmtree(f"{root.path}/run/vmcpd")
 
 
+def give_certificate(root):
+    """Where vmcpd.socket waits for it; for 127.0.0.1, and signed by itself."""
+    tls = f"{root.path}/etc/vmcp/tls"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{tls}/key.pem", "-out",
+                    f"{tls}/cert.pem"], check=True, capture_output=True, timeout=STEP_LIMIT)
+    root.run("chown", "vmcpd:", "/etc/vmcp/tls/key.pem")
+    root.run("chmod", "0600", "/etc/vmcp/tls/key.pem")
+    root.run("chmod", "0644", "/etc/vmcp/tls/cert.pem")
+
+
 PROBE = """[Unit]
 After=vmcpd.service
 [Service]
@@ -214,7 +226,9 @@ def under_systemd(root):
     shutil.copy(Path(__file__).parent / "probe.sh", f"{root.path}/debs/probe.sh")
     options = Path(root.path, "etc/default/vmcpd")
     options.write_text(options.read_text().replace(
-        "127.0.0.1:0", "127.0.0.1:8080 --access-log /var/log/vmcpd/access.log"))
+        "127.0.0.1:0", "127.0.0.1:8080 --access-log /var/log/vmcpd/access.log --tls-cert "
+        "/etc/vmcp/tls/cert.pem --tls-key /etc/vmcp/tls/key.pem"))
+    give_certificate(root)
     root.run("systemctl", "enable", "vmcpd.socket", "vmcpd.service", "probe.service")
     boot = subprocess.run(
         ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--system-call-"
@@ -288,12 +302,10 @@ def main():
             checks.step("install again", install_again, root)
             checks.step("start, ask, reload, stop", serve, root)
             subprocess.run(["umount", "-l", f"{folder}/proc"], check=True)
-            booted = f"{folder}.booted"  # what systemd itself leaves is not the packages' doing
-            try:
-                subprocess.run(["cp", "-a", folder, booted], check=True)
+            # What systemd itself leaves is not the packages' doing.
+            with tempfile.TemporaryDirectory(prefix="vmcp-root-") as booted:
+                subprocess.run(["cp", "-aT", folder, booted], check=True)
                 checks.step("the units, under systemd", under_systemd, Root(booted))
-            finally:
-                shutil.rmtree(booted, ignore_errors=True)
             subprocess.run(["mount", "-t", "proc", "proc", f"{folder}/proc"], check=True)
             checks.step("a purge keeps keys", purge_keeps_keys, root)
             checks.step("a purge leaves nothing else", purge_leaves_nothing, root, before)

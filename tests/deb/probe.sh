@@ -7,7 +7,8 @@ fact() {
 }
 
 ask() {
-    vmcp fetch "$1" --machine web --domain cfg.example.org --trust "$2" 2>&1
+    vmcp fetch "$1" --machine web --domain cfg.example.org --trust "$2" --cacert \
+        /etc/vmcp/tls/cert.pem 2>&1
 }
 
 show() {
@@ -20,15 +21,15 @@ for name in Uid Seccomp NoNewPrivs CapEff CapBnd; do
     fact "$name" "$(sed -n "s/^$name:[[:space:]]*//p" "/proc/$pid/status")"
 done
 fact core "$(sed -n 's/^Max core file size *//p' "/proc/$pid/limits")"
-fact listen "$(ask http://127.0.0.1:8080 $first)"
-fact socket "$(ask http://127.0.0.1:443 $first)"
+fact listen "$(ask https://127.0.0.1:8080 $first)"
+fact socket "$(ask https://127.0.0.1:443 $first)"
 systemctl reload vmcpd
 fact reload $?
 cp /etc/vmcp/configs/web.json /root/web.json
 echo '{' >/etc/vmcp/configs/web.json
 systemctl reload vmcpd
 fact broken $?
-fact old "$(ask http://127.0.0.1:8080 $first)"
+fact old "$(ask https://127.0.0.1:8080 $first)"
 cp /root/web.json /etc/vmcp/configs/web.json
 systemctl reload vmcpd
 fact mended $?
@@ -37,7 +38,7 @@ fact mended $?
 mv /var/log/vmcpd/access.log /var/log/vmcpd/access.log.1
 vmcpd reload --control /run/vmcpd/control
 fact rotated $?
-ask http://127.0.0.1:8080 $first >/dev/null
+ask https://127.0.0.1:8080 $first >/dev/null
 fact log "$(stat -c %U /var/log/vmcpd/access.log) $(cat /var/log/vmcpd/access.log)"
 
 kill -9 "$pid"
@@ -45,7 +46,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 1
     [ "$(show ActiveState)" = active ] && break
 done
-fact again "$(ask http://127.0.0.1:8080 $first)"
+fact again "$(ask https://127.0.0.1:8080 $first)"
 
 # A fixed, encrypted key that the service's user cannot read, as the shipped example has it. It is
 # the only RSA key, so version 1 comes from it.
@@ -59,8 +60,8 @@ cp /usr/share/doc/vmcpd/examples/credentials.conf /etc/systemd/system/vmcpd.serv
 systemctl daemon-reload
 systemctl restart vmcpd
 fact credentials $?
-fact v1 "$(vmcp fetch http://127.0.0.1:8080 --machine web --domain cfg.example.org --format v1 \
-    --trust /etc/vmcp/cfg.key.pub 2>&1)"
+fact v1 "$(vmcp fetch https://127.0.0.1:8080 --machine web --domain cfg.example.org --format v1 \
+    --cacert /etc/vmcp/tls/cert.pem --trust /etc/vmcp/cfg.key.pub 2>&1)"
 systemctl reload vmcpd
 fact reread $?
 journalctl -u vmcpd -o cat | sed -n 's/^vmcpd: sandbox: /sandbox=/p' | tail -n 1

@@ -84,3 +84,28 @@ def test_the_socket_activates_the_service_of_its_name():
     folders = (PACKAGING / "vmcp.tmpfiles").read_text()
     for name in ("keys", "keys/active", "keys/next", "keys/retired"):
         assert re.search(rf"^d /etc/vmcp/{name} +0700 {user} +{user} ", folders, re.M), name
+    scripts = (PACKAGING / "debian/vmcpd.postinst").read_text()
+    assert "for folder in configs tls" in scripts and f"-m 0750 -g {user} " in scripts
+    for name in ("configs", "tls"):  # secrets: read by the server, written by root, nobody else's
+        assert re.search(rf"^d /etc/vmcp/{name} +0750 root +{user} ", folders, re.M), name
+
+
+def test_port_443_is_not_open_without_a_certificate():
+    """The socket waits for the certificate that the options of /etc/default/vmcpd would name."""
+    socket = dict(settings("vmcpd.socket"))
+    wanted = socket["ConditionPathExists"]
+    options = (PACKAGING / "vmcpd.default").read_text()
+    assert f"--tls-cert {wanted} " in options
+    plain = re.search(r"^VMCPD_OPTIONS=(.*)$", options, re.M)[1]
+    assert re.findall(r"--listen (\S+)", plain) == ["127.0.0.1:8080"]
+
+
+def test_resources_fit_the_limits():
+    """Descriptors for the default of --max-connections, and threads of a machine of many cores."""
+    limits = (ROOT / "vmcp/lib/limits.h").read_text()
+    connections = int(re.search(r"#define HTTP_CONNECTIONS_MAX +(\d+)", limits)[1])
+    service = dict(settings("vmcpd.service"))
+    assert connections + 1000 < int(service["LimitNOFILE"]) <= 4 * connections
+    threads = 8 + 3 + 1 + 1 + 3 + 7  # of libmicrohttpd, its helpers, main, /metrics, a reload
+    assert threads < int(service["TasksMax"]) <= 4 * threads
+    assert service["MemoryMax"] == "1G" and service["MemorySwapMax"] == "0"
