@@ -248,11 +248,14 @@ def test_the_control_socket_of_a_service(bin, vmcpd, scratch, monkeypatch):
     assert ready(server)["generation"] == 2
 
 
-def test_systemd_is_told(vmcpd, scratch, monkeypatch, reload):
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(vmcpd, scratch, monkeypatch, reload, abstract):
+    """Inside the sandbox, which lets nobody else be told anything."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(scratch / "notify"))
+        name = f"@{scratch}"[:100] if abstract else str(scratch / "notify")
+        notify.bind(name.replace("@", "\0"))
         notify.settimeout(10)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(scratch / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
         server = vmcpd({"web": MACHINE}, "--control", scratch / "control")
         assert notify.recv(1000).startswith(b"READY=1")
         reload()

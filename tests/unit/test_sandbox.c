@@ -4,6 +4,7 @@
 #include "server/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "server/landlock.h"
@@ -196,6 +198,81 @@ static int unix_socket(void)
     return outcome(socket(AF_UNIX, SOCK_DGRAM, 0));
 }
 
+/* Connected to another one before the sandbox: what systemd is told through. */
+static int notify = -1;
+static struct sockaddr_un told = {.sun_family = AF_UNIX};
+
+static void open_notify(const char *folder)
+{
+    snprintf(told.sun_path, sizeof(told.sun_path), "%s/told", folder);
+    unlink(told.sun_path);
+    int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+    notify = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (other < 0 || notify < 0 || bind(other, (const struct sockaddr *)&told, sizeof(told)) < 0 ||
+        connect(notify, (const struct sockaddr *)&told, sizeof(told)) < 0)
+        _exit(103);
+}
+
+static int tell(void)
+{
+    return outcome(send(notify, "x", 1, MSG_NOSIGNAL));
+}
+
+static int tell_another(void)
+{
+    return outcome(sendto(notify, "x", 1, 0, (const struct sockaddr *)&told, sizeof(told)));
+}
+
+static int tell_another_by_message(void)
+{
+    struct iovec text = {(char[]){"x"}, 1};
+    const struct msghdr message = {
+        .msg_name = &told, .msg_namelen = sizeof(told), .msg_iov = &text, .msg_iovlen = 1};
+    return outcome(sendmsg(notify, &message, 0));
+}
+
+static int second_number(void)
+{
+    return outcome(fcntl(notify, F_DUPFD, 0)) == ENOSYS && outcome(dup(notify)) == ENOSYS &&
+                   outcome(dup2(notify, 99)) == ENOSYS &&
+                   outcome(dup3(notify, 99, O_CLOEXEC)) == ENOSYS
+               ? ENOSYS
+               : -1;
+}
+
+static int replace_a_log(void)
+{
+    return outcome(dup3(STDERR_FILENO, 99, O_CLOEXEC));
+}
+
+static int own_a_descriptor(void)
+{
+    return outcome(fcntl(STDERR_FILENO, F_SETOWN, getppid()));
+}
+
+static int set_flags(void)
+{
+    return outcome(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK));
+}
+
+static int filter_a_socket(void)
+{
+    int on = 1;
+    return outcome(setsockopt(notify, SOL_SOCKET, SO_DETACH_FILTER, &on, sizeof(on)));
+}
+
+static int receive_descriptors(void)
+{
+    struct msghdr message = {0};
+    return outcome(recvmsg(notify, &message, MSG_DONTWAIT));
+}
+
+static int socket_timeout(void)
+{
+    const struct timeval t = {.tv_sec = 1};
+    return outcome(setsockopt(notify, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)));
+}
+
 static int states(void)
 {
     struct rlimit core;
@@ -239,7 +316,17 @@ static const struct {
     {"remove the socket", remove_socket, 0},
     {"thread", thread, 0},
     {"random", random_bytes, 0},
-    {"unix socket", unix_socket, 0},
+    {"unix socket", unix_socket, ENOSYS},
+    {"tell systemd", tell, 0},
+    {"tell another", tell_another, ENOSYS},
+    {"tell another by a message", tell_another_by_message, ENOSYS},
+    {"a second number for that socket", second_number, ENOSYS},
+    {"replace a log", replace_a_log, 0},
+    {"signals of a descriptor", own_a_descriptor, ENOSYS},
+    {"flags of a descriptor", set_flags, 0},
+    {"a socket's filter", filter_a_socket, ENOSYS},
+    {"descriptors from others", receive_descriptors, ENOSYS},
+    {"a socket's time-out", socket_timeout, 0},
 };
 
 static int make_files(void **state)
@@ -287,7 +374,8 @@ static void child_enters(const char *folder)
     if (chdir(folder) < 0 || null < 0 || dup2(null, STDERR_FILENO) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
         _exit(100);
-    if (srv_sandbox_enter(&settings, &ring, "deep/run/control", &err) < 0)
+    open_notify(folder);
+    if (srv_sandbox_enter(&settings, &ring, "deep/run/control", notify, &err) < 0)
         _exit(101);
 }
 

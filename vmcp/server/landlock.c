@@ -39,7 +39,6 @@ static const uint64_t rights[] = {
 static struct ruleset everything(int abi)
 {
     struct ruleset all = {.files = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
-    const char *notify = getenv("NOTIFY_SOCKET");
     if (abi >= ABI_REFER)
         all.files |= LANDLOCK_ACCESS_FS_REFER;
     if (abi >= ABI_TRUNCATE)
@@ -49,9 +48,7 @@ static struct ruleset everything(int abi)
     if (abi >= ABI_DEVICES)
         all.files |= FS_IOCTL_DEV;
     if (abi >= ABI_SCOPES)
-        all.scopes = SCOPE_SIGNAL;
-    if (abi >= ABI_SCOPES && !(notify && notify[0] == '@')) /* else systemd could not be told */
-        all.scopes |= SCOPE_ABSTRACT_UNIX;
+        all.scopes = SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX;
     return all;
 }
 

@@ -133,7 +133,8 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     if (rc == 0)
         rc = srv_exporter_open(&loop->exporter, settings->metrics, err);
     if (rc == 0)
-        rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control.path, err);
+        rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control.path,
+                               srv_notify_open(), err);
     if (rc == 0)
         rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
                                  loop->service.snapshot->tls, err);

@@ -12,25 +12,35 @@
 
 #include "lib/auto.h"
 
-void srv_notify(const char *fmt, ...)
+static int notify_fd = -1; /* open from the start to the end */
+
+int srv_notify_open(void)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char text[512];
-    va_list args;
     if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
-        return;
+        return -1;
     size_t len = strlen(path);
     memcpy(address.sun_path, path, len);
     if (path[0] == '@') /* an abstract name */
         address.sun_path[0] = '\0';
+    auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+        return -1;
+    notify_fd = steal_fd(&fd);
+    return notify_fd;
+}
+
+void srv_notify(const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
     va_start(args, fmt);
     int n = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && n > 0)
-        (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    if (notify_fd >= 0 && n > 0)
+        (void)send(notify_fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
 void srv_notify_reloading(void)

@@ -87,7 +87,8 @@ static void say(const struct srv_landlock *landlock)
                 (unsigned)geteuid(), files);
 }
 
-static int enter(const struct srv_settings *settings, const char *control, struct vmcp_error *err)
+static int enter(const struct srv_settings *settings, const char *control, int notify,
+                 struct vmcp_error *err)
 {
     auto_landlock struct srv_landlock landlock = SRV_LANDLOCK_OFF;
     tzset(); /* reads /etc/localtime, once */
@@ -99,14 +100,14 @@ static int enter(const struct srv_settings *settings, const char *control, struc
     allow_files(&landlock, settings, control);
     rc = srv_landlock_enter(&landlock, err);
     if (rc == 0)
-        rc = srv_seccomp_enter(err);
+        rc = srv_seccomp_enter(notify, err);
     if (rc == 0)
         say(&landlock);
     return rc;
 }
 
 int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_keyring *ring,
-                      const char *control, struct vmcp_error *err)
+                      const char *control, int notify, struct vmcp_error *err)
 {
     bool wanted = strcmp(settings->sandbox, "on") == 0, device = wanted && has_device(ring);
     int rc = srv_privileges_drop(err);
@@ -121,5 +122,5 @@ int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_key
                     "libraries need more than it allows");
     else if (!wanted)
         srv_message(SRV_INFO, "vmcpd: sandbox: off");
-    return wanted && !device ? enter(settings, control, err) : 0;
+    return wanted && !device ? enter(settings, control, notify, err) : 0;
 }

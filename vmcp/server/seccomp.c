@@ -2,6 +2,9 @@
 #include "seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -26,12 +29,7 @@ static const char *const allowed[] = {
     "pwrite64",
     "close",
     "lseek",
-    "fcntl",
     "flock",
-    "dup",
-    "dup2",
-    "dup3",
-    "sendfile",
     "fsync",
     "fdatasync",
     /* files: which ones is Landlock's matter, and that of their modes */
@@ -72,18 +70,14 @@ static const char *const allowed[] = {
     "nanosleep",
     "clock_nanosleep",
     "restart_syscall",
-    /* connections that others made: neither connect() nor bind() nor listen() */
+    /* connections that others made: neither socket() nor connect() nor bind() nor listen() */
     "accept",
     "accept4",
     "recvfrom",
-    "recvmsg",
-    "sendto",
-    "sendmsg",
     "shutdown",
     "getsockname",
     "getpeername",
     "getsockopt",
-    "setsockopt",
     /* memory and threads */
     "brk",
     "munmap",
@@ -145,24 +139,39 @@ static const char *const fatal[] = {
     "perf_event_open",
 };
 
-/* Allowed where argument number `index`, of which only the bits of `mask` count, is `value`. Most
- * arguments are ints: the upper half of their registers is nobody's. */
+/* A call that is allowed where its arguments are so. Most arguments are ints: the upper half of
+ * their registers is nobody's. */
 struct condition {
     const char *call;
-    unsigned index;
-    uint64_t mask, value;
+    unsigned count;
+    struct scmp_arg_cmp arguments[2];
 };
 
+#define BITS(index, mask, value)                                                        \
+    {                                                                                   \
+        .arg = (index), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value) \
+    }
+#define IS(index, value)  BITS(index, UINT32_MAX, value)
+#define NO_ADDRESS(index) BITS(index, UINT64_MAX, 0)
+
 static const struct condition conditions[] = {
-    {"clone", 0, CLONE_THREAD, CLONE_THREAD}, /* threads, no processes */
-    {"mmap", 2, PROT_EXEC, 0},                /* no new code: nothing is loaded now */
-    {"mprotect", 2, PROT_EXEC, 0},
-    {"socket", 0, UINT32_MAX, AF_UNIX}, /* sd_notify(3) */
-    {"prctl", 0, UINT32_MAX, PR_SET_NAME},
-    {"prlimit64", 0, UINT32_MAX, 0},
-    {"ioctl", 1, UINT32_MAX, TCGETS}, /* stdio, of a terminal */
-    {"ioctl", 1, UINT32_MAX, FIONBIO},
-    {"ioctl", 1, UINT32_MAX, FIONREAD},
+    {"clone", 1, {BITS(0, CLONE_THREAD, CLONE_THREAD)}}, /* threads, no processes */
+    {"mmap", 1, {BITS(2, PROT_EXEC, 0)}},                /* no new code: nothing is loaded now */
+    {"mprotect", 1, {BITS(2, PROT_EXEC, 0)}},
+    {"prctl", 1, {IS(0, PR_SET_NAME)}},
+    {"prlimit64", 1, {IS(0, 0)}},
+    {"ioctl", 1, {IS(1, TCGETS)}}, /* stdio, of a terminal */
+    {"ioctl", 1, {IS(1, FIONBIO)}},
+    {"ioctl", 1, {IS(1, FIONREAD)}},
+    {"fcntl", 1, {IS(1, F_GETFD)}}, /* no second number for a descriptor, no lock, no owner */
+    {"fcntl", 1, {IS(1, F_SETFD)}},
+    {"fcntl", 1, {IS(1, F_GETFL)}},
+    {"fcntl", 1, {IS(1, F_SETFL)}},
+    {"setsockopt", 2, {IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)}},
+    {"setsockopt", 2, {IS(1, IPPROTO_TCP), IS(2, TCP_CORK)}},
+    {"setsockopt", 2, {IS(1, SOL_SOCKET), IS(2, SO_RCVTIMEO)}},
+    {"setsockopt", 2, {IS(1, SOL_SOCKET), IS(2, SO_SNDTIMEO)}},
+    {"sendto", 1, {NO_ADDRESS(4)}}, /* to the other side of a connection only */
 };
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *call,
@@ -171,23 +180,31 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *call,
     int number = seccomp_syscall_resolve_name(call), rc;
     if (number < 0)
         return 0; /* not on this architecture, or too new for this libseccomp */
-    if (condition) {
-        const struct scmp_arg_cmp argument = {.arg = condition->index,
-                                              .op = SCMP_CMP_MASKED_EQ,
-                                              .datum_a = condition->mask,
-                                              .datum_b = condition->value};
-        rc = seccomp_rule_add_array(filter, action, number, 1, &argument);
-    } else {
+    if (condition)
+        rc = seccomp_rule_add_array(filter, action, number, condition->count, condition->arguments);
+    else
         rc = seccomp_rule_add(filter, action, number, 0);
-    }
     return rc == -EDOM ? 0 : rc;
 }
 
-static int fill(scmp_filter_ctx filter)
+/* What depends on this process. sendmsg() could name another receiver, and where that stands no
+ * filter can see: not on the one socket without a connection, and that has no second number. */
+static int fill_own(scmp_filter_ctx filter, int datagrams)
 {
-    /* abort(): a signal to oneself. */
-    const struct condition self = {"tgkill", 0, UINT32_MAX, (uint64_t)getpid()};
+    const struct condition self = {"tgkill", 1, {IS(0, (uint64_t)getpid())}}; /* abort() */
+    const struct scmp_arg_cmp another = {
+        .arg = 0, .op = SCMP_CMP_NE, .datum_a = (uint64_t)(unsigned)datagrams};
+    const struct condition send = {"sendmsg", datagrams >= 0, {another}};
+    const struct condition replace = {"dup3", datagrams >= 0, {another}}; /* a log, by a new one */
     int rc = add(filter, SCMP_ACT_ALLOW, self.call, &self);
+    if (rc == 0)
+        rc = add(filter, SCMP_ACT_ALLOW, send.call, &send);
+    return rc < 0 ? rc : add(filter, SCMP_ACT_ALLOW, replace.call, &replace);
+}
+
+static int fill(scmp_filter_ctx filter, int datagrams)
+{
+    int rc = fill_own(filter, datagrams);
     for (size_t i = 0; rc == 0 && i < sizeof(allowed) / sizeof(*allowed); i++)
         rc = add(filter, SCMP_ACT_ALLOW, allowed[i], NULL);
     for (size_t i = 0; rc == 0 && i < sizeof(conditions) / sizeof(*conditions); i++)
@@ -200,7 +217,7 @@ static int fill(scmp_filter_ctx filter)
 VMCP_DEFINE_AUTO(filter_auto, scmp_filter_ctx, seccomp_release)
 #define auto_filter VMCP_AUTO(filter_auto)
 
-int srv_seccomp_enter(struct vmcp_error *err)
+int srv_seccomp_enter(int datagrams, struct vmcp_error *err)
 {
     auto_filter scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (!filter)
@@ -210,7 +227,7 @@ int srv_seccomp_enter(struct vmcp_error *err)
     /* Kernels before 5.16 would slow all code down against speculation by code from others in this
      * process, of which there is none. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
-    int rc = fill(filter);
+    int rc = fill(filter, datagrams);
     if (rc == 0)
         rc = seccomp_load(filter);
     if (rc < 0)

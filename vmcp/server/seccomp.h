@@ -11,8 +11,10 @@
 
 #include "lib/error.h"
 
-/* For this process with all its threads, for ever. PR_SET_NO_NEW_PRIVS must be set.
- * Errors: VMCP_E_INTERNAL, VMCP_E_NO_MEMORY. */
-VMCP_MUST_CHECK int srv_seccomp_enter(struct vmcp_error *err);
+/* For this process with all its threads, for ever. No socket is made from then on. `datagrams` is
+ * the one that is open and has no connection in the strict sense (-1: none): it goes on reaching
+ * the address that connect() gave it, and no other. PR_SET_NO_NEW_PRIVS must be set. Errors:
+ * VMCP_E_INTERNAL, VMCP_E_NO_MEMORY. */
+VMCP_MUST_CHECK int srv_seccomp_enter(int datagrams, struct vmcp_error *err);
 
 #endif
