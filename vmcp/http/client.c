@@ -133,6 +133,16 @@ static void set_bounds(CURL *curl, const struct http_exchange *ex)
     http_curl.easy_setopt(curl, CURLOPT_USERAGENT, "vmcp/" VMCP_VERSION);
 }
 
+/* The CAs of a file take the place of the system's, which libcurl knows as a file and as a folder.
+ */
+static void set_authorities(CURL *curl, const char *file)
+{
+    if (!file || !*file)
+        return;
+    http_curl.easy_setopt(curl, CURLOPT_CAINFO, file);
+    http_curl.easy_setopt(curl, CURLOPT_CAPATH, NULL);
+}
+
 static void set_up(struct http_client *client, const struct http_exchange *ex,
                    struct http_response *response, const char *no_proxy, struct curl_slist *headers,
                    char *message)
@@ -151,8 +161,7 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
     if (ex->send_once)
         http_curl.easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     http_curl.easy_setopt(curl, CURLOPT_CERTINFO, 1L); /* for messages */
-    if (ex->ca_file)
-        http_curl.easy_setopt(curl, CURLOPT_CAINFO, ex->ca_file);
+    set_authorities(curl, ex->ca_file ? ex->ca_file : getenv("SSL_CERT_FILE"));
     if (ex->cert_file) {
         http_curl.easy_setopt(curl, CURLOPT_SSLCERT, ex->cert_file);
         http_curl.easy_setopt(curl, CURLOPT_SSLKEY, ex->key_file);
@@ -253,6 +262,8 @@ static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode 
     if (response->body.failed == VMCP_E_LIMIT)
         return vmcp_fail_at(err, VMCP_E_ANSWER_TOO_LARGE, origin,
                             "the answer is over %zu bytes; no more was read", response->body.max);
+    if (code == CURLE_SSL_CACERT_BADFILE) /* of SSL_CERT_FILE: ours were looked at before */
+        return vmcp_fail_at(err, VMCP_E_FILE, "the file of CAs", "%s", text);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return vmcp_fail_at(err, VMCP_E_TIMEOUT, origin, "%s", text);
     /* After the request was sent it is the answer that is not HTTP. */

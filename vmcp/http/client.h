@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client.h - one HTTP exchange, on libcurl, with everything bounded.
  *
- * Speaks http and https only, follows no redirect, checks certificates against the system's CAs,
- * keeps no more than `max_body` bytes, and uses the proxy of the usual variables but never for
- * loopback and link-local addresses or metadata.google.internal.
+ * Speaks http and https only, follows no redirect, checks certificates against the system's CAs or
+ * those of SSL_CERT_FILE, keeps no more than `max_body` bytes, and uses the proxy of the usual
+ * variables but never for loopback and link-local addresses or metadata.google.internal.
  *
  *     struct http_exchange ex = {.url = url, .accept = "application/jose", .max_body = 1 << 20};
  *     auto_response struct http_response r = {0};
@@ -61,8 +61,8 @@ struct http_response {
 };
 
 /* Do one exchange. An answer of any status is success; *ret is then to be cleared. Errors:
- * VMCP_E_NETWORK, VMCP_E_TIMEOUT, VMCP_E_ANSWER_TOO_LARGE, VMCP_E_URL_MALFORMED. A 3xx answer is
- * VMCP_E_REDIRECT. */
+ * VMCP_E_NETWORK, VMCP_E_TIMEOUT, VMCP_E_ANSWER_TOO_LARGE, VMCP_E_URL_MALFORMED, VMCP_E_FILE (the
+ * CAs). A 3xx answer is VMCP_E_REDIRECT. */
 VMCP_MUST_CHECK int http_client_do(struct http_client *client, const struct http_exchange *exchange,
                                    struct http_response *ret, struct vmcp_error *err);
 
