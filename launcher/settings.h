@@ -42,9 +42,9 @@ struct launch_settings {
     int64_t count;    /* 0: what the machine says */
     int64_t parallel; /* VMs at once */
     /* bounds */
-    struct vmcp_list allow_service_accounts, allow_image_projects, allow_machine_types,
-        allow_private_keys;
-    bool allow_external_ip;
+    struct vmcp_list allow_service_accounts, allow_image_projects, allow_resource_projects,
+        allow_machine_types, allow_private_keys;
+    bool allow_external_ip, allow_disk_delete;
     int64_t max_count;
     /* how */
     const char *wait_guest; /* NULL: not */

@@ -145,10 +145,14 @@ static int merge_boot_disk(json_t *disk, const json_t *over, struct vmcp_error *
     const json_t *params = json_object_get(over, "initializeParams");
     if (!json_is_object(over))
         return vmcp_fail_at(err, VMCP_E_PLAN, "gce.disks[0]", "an object is wanted");
-    if (json_object_get(over, "source"))
+    if (json_object_get(over, "source")) {
         json_object_del(disk, "initializeParams");
+        json_object_del(disk, "autoDelete"); /* its data is older than the VM */
+    }
     if (json_object_get(params, "sourceSnapshot"))
         json_object_del(json_object_get(disk, "initializeParams"), "sourceImage");
+    if (json_object_get(over, "diskSizeGb")) /* a size of its own, at the other place */
+        json_object_del(json_object_get(disk, "initializeParams"), "diskSizeGb");
     return launch_merge_patch(disk, over, err);
 }
 

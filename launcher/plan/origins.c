@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "encryption.h"
 #include "lib/auto.h"
 #include "lib/json.h"
 #include "merge.h"
@@ -85,8 +86,9 @@ static void add_row(json_t *rows, const char *path, const json_t *value, const j
 {
     const char *words = words_for(from, path);
     bool is_signed = find(gce, path) && !is_our_own(path);
-    auto_free char *text =
-        json_is_string(value) ? strdup(json_string_value(value)) : vmcp_json_text(value, NULL);
+    auto_free char *text = launch_is_key_material(path, value) ? strdup(LAUNCH_NOT_SHOWN)
+                           : json_is_string(value)             ? strdup(json_string_value(value))
+                                                               : vmcp_json_text(value, NULL);
     char said[300];
     if (is_signed && words && strcmp(words, "default") != 0 && json_is_array(value))
         snprintf(said, sizeof(said), "%s; signed gce", words); /* tags are united */

@@ -8,6 +8,7 @@
 #include "origins.h"
 #include "policy.h"
 #include "rules.h"
+#include "rules_text.h"
 #include "schema.h"
 
 static int no_memory(struct vmcp_error *err)

@@ -6,6 +6,8 @@
 
 #include "cloud/image.h"
 #include "cloud/resource.h"
+#include "encryption.h"
+#include "places.h"
 #include "secretscan.h"
 
 static int check_accounts(const json_t *body, const struct launch_settings *settings,
@@ -100,12 +102,18 @@ static bool is_disk_path(const char *path)
     return false;
 }
 
-/* A disk that exists already must be one of our own project. */
-static int check_existing(const json_t *source, const struct launch_settings *settings,
+/* A disk that exists already must be one of our own project, and outlives the VM. */
+static int check_existing(const json_t *disk, const struct launch_settings *settings,
                           struct vmcp_error *err)
 {
+    const json_t *source = json_object_get(disk, "source");
     if (!source)
         return 0;
+    if (json_is_true(json_object_get(disk, "autoDelete")) && !settings->allow_disk_delete)
+        return vmcp_fail_at(err, VMCP_E_POLICY, "disks",
+                            "the machine wants a disk that exists already to be deleted with the "
+                            "VM, its data too, which this launcher does not allow "
+                            "(--allow-disk-delete)");
     const char *text = json_string_value(source);
     const char *path = text ? launch_resource_path(text) : NULL;
     size_t len = strlen(settings->project);
@@ -132,7 +140,7 @@ static int check_disks(const json_t *body, const struct launch_settings *setting
             rc =
                 check_source(json_object_get(params, "sourceSnapshot"), "snapshots", settings, err);
         if (rc == 0)
-            rc = check_existing(json_object_get(disk, "source"), settings, err);
+            rc = check_existing(disk, settings, err);
         if (rc < 0)
             return rc;
     }
@@ -168,7 +176,9 @@ int launch_policy_check(const json_t *body, const struct launch_settings *settin
         rc = check_disks(body, settings, err);
     if (rc == 0)
         rc = check_machine_type(body, settings, err);
-    return rc;
+    if (rc == 0)
+        rc = launch_places_check(body, settings, err);
+    return rc < 0 ? rc : launch_encryption_check(body, settings, err);
 }
 
 int launch_policy_secrets(const json_t *body, const struct vmcp_list *allowed,

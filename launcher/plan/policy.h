@@ -12,9 +12,9 @@
 #include "lib/error.h"
 #include "settings.h"
 
-/* Service accounts, external addresses, where images, snapshots and disks come from, machine
- * types. VMCP_E_POLICY, with the flag that would allow it; VMCP_E_PLAN for an image reference that
- * cannot be read. */
+/* Service accounts, external addresses, where images, snapshots and disks come from, what is
+ * deleted with the VM, machine types, other projects' resources, encryption keys. VMCP_E_POLICY,
+ * with the flag that would allow it; VMCP_E_PLAN for an image reference that cannot be read. */
 VMCP_MUST_CHECK int launch_policy_check(const json_t *body, const struct launch_settings *settings,
                                         struct vmcp_error *err);
 

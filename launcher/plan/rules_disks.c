@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "cloud/resource.h"
-#include "rules.h"
+#include "rules_parts.h"
+#include "rules_text.h"
 
 enum { DISKS_MAX = 128, GB_MIN = 10, HYPERDISK_GB_MIN = 4, GB_MAX = 65536 };
 
@@ -21,11 +22,19 @@ static int check_size(const json_t *disk, size_t i, int64_t image_gb, struct vmc
     const json_t *params = json_object_get(disk, "initializeParams");
     const char *type = launch_last_part(launch_rules_text(params, "diskType"));
     const char *size = launch_rules_text(params, "diskSizeGb");
+    const char *outer = launch_rules_text(disk, "diskSizeGb");
     char what[120];
     bool scratch = strcmp(launch_rules_text(disk, "type"), "SCRATCH") == 0;
     int64_t least = strncmp(type, "hyperdisk-", 10) == 0 ? HYPERDISK_GB_MIN : GB_MIN;
     if (i == 0 && image_gb > least)
         least = image_gb;
+    /* The API takes a size at either place; two that differ are nobody's to choose from. */
+    if (*outer && *size && strcmp(outer, size) != 0)
+        return refuse(i, "diskSizeGb",
+                      "it differs from initializeParams.diskSizeGb; say it there alone", err);
+    bool inner = *size;
+    if (!inner)
+        size = outer;
     if (!*size || scratch)
         return 0;
     long long gb = strtoll(size, NULL, 10);
@@ -33,7 +42,7 @@ static int check_size(const json_t *disk, size_t i, int64_t image_gb, struct vmc
         return 0;
     snprintf(what, sizeof(what), "%s GB; %lld%s to %d are wanted", size, (long long)least,
              least == image_gb ? " (the image's size)" : "", GB_MAX);
-    return refuse(i, "initializeParams.diskSizeGb", what, err);
+    return refuse(i, inner ? "initializeParams.diskSizeGb" : "diskSizeGb", what, err);
 }
 
 static bool is_device_name(const char *s)

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "cloud/resource.h"
-#include "rules.h"
+#include "rules_parts.h"
+#include "rules_text.h"
 
 enum { INTERFACES_MAX = 16 /* the largest machine types; most take 8 */, QUEUES_MAX = 16 };
 

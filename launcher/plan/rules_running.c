@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "cloud/resource.h"
-#include "rules.h"
+#include "rules_parts.h"
+#include "rules_text.h"
 
 enum { RUN_MIN_S = 30, RUN_MAX_S = 120 * 86400 };
 

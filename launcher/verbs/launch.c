@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "cloud/instance.h"
 #include "lib/options.h"
+#include "plan/encryption.h"
 #include "plan/plan.h"
 #include "plan/policy.h"
 #include "run.h"
@@ -80,13 +81,14 @@ static void tell_warnings(struct launch_run *run, const struct launch_plan *plan
 /* What would be sent, on stdout or in the object, and where each part comes from. */
 static void show(struct launch_run *run, const struct launch_job *job)
 {
+    json_auto_t *body = launch_without_keys(job->plan.body);
     launch_plan_print(&job->plan);
     if (run->settings->json) {
-        json_array_append(launch_report_array(run->report, "bodies"), job->plan.body);
+        json_array_append(launch_report_array(run->report, "bodies"), body);
         json_array_append(launch_report_array(run->report, "origins"), job->plan.origins);
         return;
     }
-    json_dumpf(job->plan.body, stdout, JSON_INDENT(2));
+    json_dumpf(body, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
 }
 

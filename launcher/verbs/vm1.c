@@ -122,11 +122,15 @@ static int add_bounds(const struct launch_settings *s, json_t *metadata, struct 
     if (rc == 0)
         rc = set_list(metadata, "vmcp-allow-image-project", &s->allow_image_projects, err);
     if (rc == 0)
+        rc = set_list(metadata, "vmcp-allow-resource-project", &s->allow_resource_projects, err);
+    if (rc == 0)
         rc = set_list(metadata, "vmcp-allow-machine-type", &s->allow_machine_types, err);
     if (rc == 0)
         rc = set_list(metadata, "vmcp-allow-private-key", &s->allow_private_keys, err);
     if (rc == 0 && s->allow_external_ip)
         rc = set(metadata, "vmcp-allow-external-ip", json_string("TRUE"), err);
+    if (rc == 0 && s->allow_disk_delete)
+        rc = set(metadata, "vmcp-allow-disk-delete", json_string("TRUE"), err);
     return rc;
 }
 

@@ -30,7 +30,8 @@ def test_body(world):
     report = bootstrap(world, "--name", "vm-one", "--launcher-url", "https://dl.example.org/l?v=1",
                        "--launcher-sha256", SHA, "--external-ip", "--machine-type", "e2-medium",
                        "--allow-external-ip", "--allow-image-project", "debian-cloud",
-                       "--allow-image-project", "mine")
+                       "--allow-image-project", "mine", "--allow-resource-project", "host-1",
+                       "--allow-disk-delete")
     body, metadata = world.compute.body(), items(world.compute.body())
     assert body["name"] == "vm-one"
     assert body["machineType"] == f"zones/{ZONE}/machineTypes/e2-medium"
@@ -43,6 +44,8 @@ def test_body(world):
     assert metadata["vmcp-min-serial"] == "7"
     assert metadata["vmcp-allow-external-ip"] == "TRUE"
     assert metadata["vmcp-allow-image-project"] == "debian-cloud,mine"
+    assert metadata["vmcp-allow-resource-project"] == "host-1"
+    assert metadata["vmcp-allow-disk-delete"] == "TRUE"
     assert "vmcp-allow-http" not in metadata and "service-credentials" not in metadata
     trusted = jwk.JWK.from_pem(metadata["vmcp-trust"].encode())
     assert trusted.thumbprint() == world.responder.key.thumbprint()

@@ -177,6 +177,10 @@ RULES = [
      {"disks": [{}, {"initializeParams": {"diskSizeGb": "9"}}]}),
     ("disks[1].initializeParams.diskSizeGb",
      {"disks": [{}, {"initializeParams": {"diskSizeGb": "65537"}}]}),
+    ("disks[0].diskSizeGb", {"disks": [{"diskSizeGb": "9"}]}),
+    ("disks[1].diskSizeGb", {"disks": [{}, {"source": "zones/z/disks/d", "diskSizeGb": "65537"}]}),
+    ("disks[1].diskSizeGb", {"disks": [{}, {"diskSizeGb": "20", "initializeParams": {
+        "diskSizeGb": "30"}}]}),
     ("disks[0].mode", {"disks": [{"mode": "READ_ONLY"}]}),
     ("disks[0].type", {"disks": [{"type": "SCRATCH"}]}),
     ("disks[1].boot", {"disks": [{}, {"boot": True, "initializeParams": {}}]}),
@@ -902,6 +906,47 @@ def test_two_runs_at_once(world):
 
 # --- bounds
 
+def resource_cases(nic):
+    allow = ["--allow-resource-project", "evil"]
+    for there in ("projects/evil/global/networks/n",
+                  "https://www.googleapis.com/compute/v1/projects/evil/global/networks/n"):
+        yield {"networkInterfaces": [{"network": there}]}, allow
+    for plainly in ("https://evil.example/projects/web-1/global/networks/n", "/global/networks/n",
+                    "global/../projects/evil/global/networks/n", "compute/v1/projects/evil/networks/n",
+                    "Projects/evil/global/networks/n", "projects/web-1/projects/evil/networks/n", "",
+                    "projects/web-1", "global/networks/%2e%2e", "projects//global/networks/n",
+                    "//compute.googleapis.com/projects/evil/global/networks/n"):
+        yield {"networkInterfaces": [{"network": plainly}]}, None
+    yield {"networkInterfaces": [{**nic, "subnetwork": "projects/evil/regions/r/subnetworks/s"}]}, allow
+    yield {"networkInterfaces": [nic, {
+        "networkAttachment": "projects/evil/regions/r/networkAttachments/a"}]}, allow
+    yield {"resourcePolicies": ["projects/evil/regions/r/resourcePolicies/p"]}, allow
+    yield {"reservationAffinity": {
+        "consumeReservationType": "SPECIFIC_RESERVATION", "values": ["projects/evil/reservations/r"],
+        "key": "compute.googleapis.com/reservation-name"}}, allow
+    for member, value in (("storagePool", "projects/evil/zones/z/storagePools/p"),
+                          ("resourcePolicies", ["projects/evil/regions/r/resourcePolicies/p"])):
+        yield {"disks": [{"initializeParams": {member: value}}]}, allow
+
+
+KMS = "projects/{}/locations/l/keyRings/r/cryptoKeys/k"
+
+
+def encryption_cases():
+    account = "kms@web-1.iam.gserviceaccount.com"
+    for key, allow in (
+            ({"kmsKeyName": KMS.format("web-1"), "kmsKeyServiceAccount": account},
+             ["--allow-service-account", account]),
+            ({"kmsKeyName": KMS.format("evil")}, ["--allow-resource-project", "evil"])):
+        snapshot = "projects/web-1/global/snapshots/s"
+        yield {"instanceEncryptionKey": key}, allow
+        yield {"disks": [{"diskEncryptionKey": key}]}, allow
+        yield {"disks": [{}, {"initializeParams": {"diskSizeGb": "10"}, "diskEncryptionKey": key}]}, allow
+        yield {"disks": [{"initializeParams": {"sourceImageEncryptionKey": key}}]}, allow
+        yield {"disks": [{"initializeParams": {"sourceSnapshot": snapshot,
+                                               "sourceSnapshotEncryptionKey": key}}]}, allow
+
+
 def policy_cases():
     nic = {"network": "global/networks/default"}
     yield {"serviceAccounts": [{"email": "a@web-1.iam.gserviceaccount.com"}]}, [
@@ -920,6 +965,10 @@ def policy_cases():
         "sourceImage": "https://www.googleapis.com/compute/v1/projects/evil/global/images/x"}}]}, [
         "--allow-image-project", "evil", "--allow-image-project", "debian-cloud"]
     yield {"sourceMachineImage": "projects/web-1/global/machineImages/x"}, None
+    yield {"disks": [{"source": "zones/z/disks/d", "autoDelete": True}]}, ["--allow-disk-delete"]
+    yield {"disks": [{}, {"source": "zones/z/disks/d", "autoDelete": True}]}, ["--allow-disk-delete"]
+    yield from resource_cases(nic)
+    yield from encryption_cases()
     for source in ("projects/evil/zones/z/disks/d", "zones/../../other/zones/z/disks/d",
                    "zones/z/disks/../../../d", "projects/web-1/zones/z/disks/d/e", "zones/z/images/d",
                    "zones/z/disks/D", "", "https://evil.example/zones/z/disks/d"):
@@ -932,6 +981,47 @@ def test_bounds(world, gce, allow):
     world.refused("policy", 1)
     if allow:
         world.launch(*allow)
+
+
+@pytest.mark.parametrize("gce", [
+    {"networkInterfaces": [{"network": "projects/web-1/global/networks/n"}]},
+    {"networkInterfaces": [{"subnetwork": "regions/us-central1/subnetworks/s"}]},
+    {"resourcePolicies": ["daily"]}, {"instanceEncryptionKey": {"kmsKeyName": KMS.format("web-1")}},
+    {"disks": [{"source": "zones/z/disks/d"}]}])
+def test_our_own_resources_need_no_leave(world, gce):
+    world.responder.gce = gce
+    world.launch()
+    # what existed before the VM outlives it, whatever the default of a new boot disk is
+    assert "source" not in world.compute.body()["disks"][0] or \
+        "autoDelete" not in world.compute.body()["disks"][0]
+
+
+def test_bounds_from_attributes(world):
+    world.responder.gce = {"networkInterfaces": [{"network": "projects/host-1/global/networks/n"}],
+                           "disks": [{"source": "zones/z/disks/d", "autoDelete": True}]}
+    world.refused("policy", 1)
+    world.metadata.attributes = {"vmcp-allow-resource-project": "other,host-1",
+                                 "vmcp-allow-disk-delete": "TRUE"}
+    world.launch()
+
+
+RAW = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+@pytest.mark.parametrize("json_too", [True, False])
+def test_key_material_is_not_shown(world, json_too):
+    world.responder.machine["userData"] = SCRIPT + PEM
+    world.responder.gce = {
+        "instanceEncryptionKey": {"rawKey": RAW},
+        "disks": [{"diskEncryptionKey": {"rsaEncryptedKey": RAW},
+                   "initializeParams": {"sourceImageEncryptionKey": {"rawKey": RAW}}}]}
+    args = ["--allow-private-key", "startup-script"]
+    done = subprocess.run(world.command("plan", *args)[:None if json_too else -1], env=world.env,
+                          capture_output=True, text=True, timeout=60, check=True)
+    assert RAW not in done.stdout + done.stderr and "MIIB" not in done.stdout + done.stderr
+    assert done.stdout.count("not shown") >= 4 and "rsaEncryptedKey" in done.stderr
+    sent = world.launch(*args) and world.compute.body()
+    assert sent["instanceEncryptionKey"] == {"rawKey": RAW} and PEM in items(sent)["startup-script"]
 
 
 def test_machine_type_bound(world):

@@ -175,7 +175,7 @@ static void hint_disk(struct hint *h)
 {
     const json_t *disk = parameter(h, "disk"), *boot = boot_disk(h);
     json_int_t mb = json_integer_value(disk), gb = (mb + 1023) / 1024;
-    if (!disk || json_object_get(boot, "source") ||
+    if (!disk || json_object_get(boot, "source") || json_object_get(boot, "diskSizeGb") ||
         json_object_get(json_object_get(boot, "initializeParams"), "diskSizeGb"))
         return; /* the `gce` part says it */
     if (gb < DISK_GB_MIN)
