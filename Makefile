@@ -59,7 +59,7 @@ $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
 $(B)/test/test_sandbox: $(call objects,$(addprefix vmcp/server/,sandbox.c landlock.c seccomp.c \
-    privileges.c message.c))
+    commons.c privileges.c message.c))
 $(B)/test/test_sandbox: LIBS += -lseccomp
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libvmcp.a

@@ -3,6 +3,7 @@
 
 What fails inside is tried by tests/unit/test_sandbox.c; here the real server's state is read from
 /proc."""
+import ctypes
 import os
 import pwd
 import re
@@ -22,6 +23,11 @@ NOBODY = pwd.getpwnam("nobody")
 FULL = {"Seccomp": "2", "NoNewPrivs": "1", "CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
 
 needs_root = pytest.mark.skipif(not ROOT, reason="only root can become another user")
+
+
+def has_landlock():
+    """landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), 444 on every architecture."""
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) > 0
 
 
 @pytest.fixture
@@ -172,12 +178,10 @@ def test_off(start):
 
 def test_what_landlock_the_kernel_has_is_told(start):
     server = start(prefix=as_nobody())
-    lsm = Path("/sys/kernel/security/lsm")
     told = re.search(r"seccomp, (Landlock \d+ \(files.*\)|no Landlock here)$",
                      server.log, re.M)
     assert told, server.log
-    if lsm.exists():
-        assert ("landlock" in lsm.read_text()) == told[1].startswith("Landlock")
+    assert has_landlock() == told[1].startswith("Landlock")
 
 
 # -- all goes on working ---------------------------------------------------------------------------
@@ -257,6 +261,41 @@ def test_links_that_are_swapped(bin, start, place):
     (mount / "..1").rmdir()
     reload(bin, place)
     assert server.v2().status == 200
+
+
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_files_that_lie_where_others_keep_things(bin, start, place):
+    """Each is named at the start. What is replaced can be read again; nothing beside them can be
+    written or removed."""
+    name = f"/tmp/vmcpd-{os.getpid()}-{place.name}"
+    files = {kind: Path(f"{name}.{kind}") for kind in ("key", "log", "control")}
+    try:
+        files["key"].write_bytes((place / "keys/cfg.key").read_bytes())
+        files["key"].chmod(0o600)
+        if ROOT:
+            os.chown(files["key"], NOBODY.pw_uid, NOBODY.pw_gid)
+        server = start("--access-log", files["log"], prefix=as_nobody(), key=files["key"],
+                       control=files["control"])
+        where = "lies directly in /tmp, where others keep things too"
+        for kind, cost in (("key", "all that is there can be read"),
+                           ("log", "no new one can be made after a rotation"),
+                           ("control", "it cannot be removed at the end")):
+            assert f"warning: sandbox: {files[kind]} {where}: {cost}; give it" in server.log
+        fresh = Path(f"{name}.fresh")
+        fresh.write_bytes(files["key"].read_bytes())
+        fresh.chmod(0o600)
+        if ROOT:
+            os.chown(fresh, NOBODY.pw_uid, NOBODY.pw_gid)
+        fresh.rename(files["key"])
+        files["log"].rename(f"{name}.log.1")
+        assert run(bin.vmcpd, "reload", "--control", files["control"]).code == 0
+        assert not files["log"].exists() and "cannot be opened" in server.log
+        assert server.v2().status == 200
+        assert eventually(lambda: "GET /vmcp/web 200" in Path(f"{name}.log.1").read_text())
+        assert server.stop() == 0 and files["control"].is_socket()
+    finally:
+        for path in Path("/tmp").glob(f"{Path(name).name}.*"):
+            path.unlink()
 
 
 # -- what is refused -------------------------------------------------------------------------------

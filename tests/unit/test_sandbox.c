@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "server/commons.h"
 #include "server/landlock.h"
 #include "unit.h"
 
@@ -460,12 +461,31 @@ static void test_off(void **state)
     assert_int_equal(kill_another(), 0);
 }
 
+/* Which folders are opened whole for the sake of one file in them. */
+static void test_commons(void **state)
+{
+    static const char *const common[] = {"/", "/etc", "/tmp", "/usr/../var/log", "/dev/shm"};
+    static const char *const own[] = {"/etc/nothing-of-that-name", "/proc/self/fd", SERVED, "deep"};
+    for (size_t i = 0; i < UNIT_COUNT(common); i++)
+        if (access(common[i], F_OK) == 0)
+            assert_true(srv_folder_is_common(common[i]));
+    assert_int_equal(chdir(*state), 0);
+    assert_int_equal(symlink("/etc", "link"), 0);
+    assert_true(srv_folder_is_common("link"));
+    for (size_t i = 0; i < UNIT_COUNT(own); i++)
+        assert_false(srv_folder_is_common(own[i]));
+    assert_true(srv_folder_is_root("/etc/.."));
+    assert_false(srv_folder_is_root("/etc"));
+    assert_int_equal(unlink("link"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_system_calls),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_commons),
     };
     return cmocka_run_group_tests(tests, make_files, unit_folder_remove);
 }

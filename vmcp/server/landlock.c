@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "commons.h"
+
 /* What came after the headers of Linux 6.1, by the version of the interface that brought it. */
 enum { ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_NET = 4, ABI_DEVICES = 5, ABI_SCOPES = 6 };
 #define FS_TRUNCATE          (UINT64_C(1) << 14)
@@ -92,30 +94,22 @@ static void allow(const struct srv_landlock *landlock, const char *path, uint64_
         (void)syscall(SYS_landlock_add_rule, landlock->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
-/* How deep a folder really lies: 0 for /, 1 for /etc; -1: it is not there. */
-static int depth_of(const char *folder)
+/* The folder that holds `path`. */
+static void holder_of(const char *path, char ret[static PATH_MAX])
 {
-    auto_free char *real = realpath(folder, NULL);
-    if (!real)
-        return -1;
-    int depth = 0;
-    for (const char *p = real; *p; p++)
-        depth += *p == '/' && p[1];
-    return depth;
+    const char *slash = strrchr(path, '/');
+    snprintf(ret, PATH_MAX, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+             slash ? path : ".");
 }
 
-/* Allow the folder that holds `path`, unless it lies less deep than `depth`: false. */
-static bool allow_holder(const struct srv_landlock *landlock, const char *path, int depth,
-                         uint64_t access)
+/* Allow the folder that holds `path`, so that its name may come to mean another file; not where
+ * others keep theirs. */
+static void allow_holder(const struct srv_landlock *landlock, const char *path, uint64_t access)
 {
     char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
-             slash ? path : ".");
-    if (depth_of(folder) < depth)
-        return false;
-    allow(landlock, folder, access);
-    return true;
+    holder_of(path, folder);
+    if (!srv_folder_is_common(folder))
+        allow(landlock, folder, access);
 }
 
 /* Is path[0..end) a link? Then *ret is the path with that link followed once. */
@@ -144,7 +138,7 @@ static void walk(const struct srv_landlock *landlock, char path[static PATH_MAX]
         if (!follow(path, end, next))
             continue;
         path[end] = '\0';
-        (void)allow_holder(landlock, path, 2, access);
+        allow_holder(landlock, path, access);
         memcpy(path, next, PATH_MAX);
         end = 0;
         links++;
@@ -162,25 +156,29 @@ static bool copy_path(const struct srv_landlock *landlock, const char *path,
     return true;
 }
 
-void srv_landlock_allow_file(const struct srv_landlock *landlock, const char *path,
-                             enum srv_access access)
+enum srv_width srv_landlock_allow_file(const struct srv_landlock *landlock, const char *path,
+                                       enum srv_access access)
 {
-    char copy[PATH_MAX];
+    char copy[PATH_MAX], folder[PATH_MAX];
     if (!copy_path(landlock, path, copy))
-        return;
+        return SRV_WIDTH_OWN;
     walk(landlock, copy, rights[access]);
-    if (!allow_holder(landlock, copy, 1, rights[access]))
-        allow(landlock, copy, rights[access]);
+    holder_of(copy, folder);
+    bool own = !srv_folder_is_common(folder);
+    bool whole = own || (access == SRV_ACCESS_READ && !srv_folder_is_root(folder));
+    allow(landlock, whole ? folder : copy, rights[access]);
+    return own ? SRV_WIDTH_OWN : whole ? SRV_WIDTH_COMMON : SRV_WIDTH_FILE;
 }
 
-void srv_landlock_allow_folder(const struct srv_landlock *landlock, const char *path)
+enum srv_width srv_landlock_allow_folder(const struct srv_landlock *landlock, const char *path)
 {
     char copy[PATH_MAX];
     if (!copy_path(landlock, path, copy))
-        return;
+        return SRV_WIDTH_OWN;
     walk(landlock, copy, rights[SRV_ACCESS_READ]);
-    (void)allow_holder(landlock, copy, 2, rights[SRV_ACCESS_READ]);
+    allow_holder(landlock, copy, rights[SRV_ACCESS_READ]);
     allow(landlock, copy, rights[SRV_ACCESS_READ]);
+    return srv_folder_is_common(copy) ? SRV_WIDTH_COMMON : SRV_WIDTH_OWN;
 }
 
 void srv_landlock_allow_fixed(const struct srv_landlock *landlock, const char *path)

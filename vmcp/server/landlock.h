@@ -23,6 +23,13 @@ enum srv_access {
     SRV_ACCESS_REMOVE, /* remove files: that of a socket, at the end */
 };
 
+/* How far a rule reaches. */
+enum srv_width {
+    SRV_WIDTH_OWN,    /* no farther than it should */
+    SRV_WIDTH_COMMON, /* all of a folder where others keep things too (commons.h) can be read */
+    SRV_WIDTH_FILE,   /* that one file, and not what will replace it */
+};
+
 struct srv_landlock {
     int fd;  /* of the rules; -1: none */
     int abi; /* the kernel's version; 0: it has no Landlock, and nothing is restricted */
@@ -39,12 +46,14 @@ VMCP_MUST_CHECK int srv_landlock_begin(struct srv_landlock *landlock, struct vmc
 
 /* Allow what is needed to use `path` for as long as the process lives, though it be replaced or its
  * links be changed to lead elsewhere: the folder that holds it and those that hold a link on the
- * way to it. The root folder is not allowed whole for that, and, but for the folder that holds a
- * file, neither is one directly in it. A path that is not there is passed over, and so is NULL. */
-void srv_landlock_allow_file(const struct srv_landlock *landlock, const char *path,
-                             enum srv_access access);
+ * way to it. Folders where others keep things too (commons.h) are not allowed whole for that: there
+ * a file can be written alone, and none be removed. To read it, the folder is allowed in spite of
+ * it, but for the root folder: a certificate that could not be renewed would be worse. A path that
+ * is not there is passed over, and so is NULL. */
+enum srv_width srv_landlock_allow_file(const struct srv_landlock *landlock, const char *path,
+                                       enum srv_access access);
 /* The same for a folder, to read all that is below it. */
-void srv_landlock_allow_folder(const struct srv_landlock *landlock, const char *path);
+enum srv_width srv_landlock_allow_folder(const struct srv_landlock *landlock, const char *path);
 /* The same for a folder that nobody replaces: it alone. */
 void srv_landlock_allow_fixed(const struct srv_landlock *landlock, const char *path);
 

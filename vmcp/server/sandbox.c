@@ -25,15 +25,50 @@ static bool has_device(const struct vmcp_keyring *ring)
     return false;
 }
 
+/* What a file in a folder that is not its own costs. */
+static void warn_of_place(const char *path, enum srv_access access, enum srv_width width)
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash ? (int)(slash - path) + (slash == path) : 1;
+    static const char *const costs[] = {
+        [SRV_ACCESS_READ] = "once replaced, it cannot be read before a restart",
+        [SRV_ACCESS_WRITE] = "no new one can be made after a rotation",
+        [SRV_ACCESS_REMOVE] = "it cannot be removed at the end",
+    };
+    srv_message(SRV_WARNING,
+                "vmcpd: warning: sandbox: %s lies directly in %.*s, where others keep things too: "
+                "%s; give it a folder of its own",
+                path, len, slash ? path : ".",
+                width == SRV_WIDTH_COMMON ? "all that is there can be read" : costs[access]);
+}
+
+static void allow_file(const struct srv_landlock *landlock, const char *path,
+                       enum srv_access access)
+{
+    enum srv_width width = srv_landlock_allow_file(landlock, path, access);
+    if (width != SRV_WIDTH_OWN)
+        warn_of_place(path, access, width);
+}
+
+static void allow_folder(const struct srv_landlock *landlock, const char *path)
+{
+    if (srv_landlock_allow_folder(landlock, path) != SRV_WIDTH_OWN)
+        srv_message(
+            SRV_WARNING,
+            "vmcpd: warning: sandbox: all that is in %s can be read, and others keep things "
+            "there too; take a folder of its own",
+            path);
+}
+
 static void allow_keys(const struct srv_landlock *landlock, const struct srv_settings *s)
 {
     for (size_t i = 0; i < s->keys.count; i++) {
         auto_free char *path = NULL;
         struct vmcp_error ignored; /* the key was loaded by that name */
         if (vmcp_key_name_path(s->keys.items[i], &path, &ignored) == 0)
-            srv_landlock_allow_file(landlock, path, SRV_ACCESS_READ);
+            allow_file(landlock, path, SRV_ACCESS_READ);
     }
-    srv_landlock_allow_folder(landlock, s->keys_dir);
+    allow_folder(landlock, s->keys_dir);
 }
 
 /* The socket of "unix:PATH" is removed at the end. */
@@ -41,15 +76,15 @@ static void allow_place(const struct srv_landlock *landlock, const char *place)
 {
     static const char unix_socket[] = "unix:";
     if (place && strncmp(place, unix_socket, strlen(unix_socket)) == 0)
-        srv_landlock_allow_file(landlock, place + strlen(unix_socket), SRV_ACCESS_REMOVE);
+        allow_file(landlock, place + strlen(unix_socket), SRV_ACCESS_REMOVE);
 }
 
 static void allow_transport(const struct srv_landlock *landlock,
                             const struct srv_transport_settings *t)
 {
-    srv_landlock_allow_file(landlock, t->tls_cert, SRV_ACCESS_READ);
-    srv_landlock_allow_file(landlock, t->tls_key, SRV_ACCESS_READ);
-    srv_landlock_allow_file(landlock, t->client_ca, SRV_ACCESS_READ);
+    allow_file(landlock, t->tls_cert, SRV_ACCESS_READ);
+    allow_file(landlock, t->tls_key, SRV_ACCESS_READ);
+    allow_file(landlock, t->client_ca, SRV_ACCESS_READ);
     for (size_t i = 0; i < t->listen.count; i++)
         allow_place(landlock, t->listen.items[i]);
 }
@@ -62,19 +97,19 @@ static void allow_files(const struct srv_landlock *landlock, const struct srv_se
     /* What GnuTLS looks into again, and the C library for the number of processors. */
     static const char *const system_files[] = {"/etc/gnutls", "/sys/devices/system/cpu"};
     allow_keys(landlock, s);
-    srv_landlock_allow_folder(landlock, s->configs);
-    srv_landlock_allow_folder(landlock, s->keystore_dir);
+    allow_folder(landlock, s->configs);
+    allow_folder(landlock, s->keystore_dir);
     srv_landlock_allow_fixed(landlock, getenv("CREDENTIALS_DIRECTORY"));
-    srv_landlock_allow_file(landlock, s->secret, SRV_ACCESS_READ);
+    allow_file(landlock, s->secret, SRV_ACCESS_READ);
     if (s->passphrase && strncmp(s->passphrase, passphrase_file, strlen(passphrase_file)) == 0)
-        srv_landlock_allow_file(landlock, s->passphrase + strlen(passphrase_file), SRV_ACCESS_READ);
+        allow_file(landlock, s->passphrase + strlen(passphrase_file), SRV_ACCESS_READ);
     for (size_t i = 0; i < sizeof(system_files) / sizeof(*system_files); i++)
         srv_landlock_allow_fixed(landlock, system_files[i]);
     allow_transport(landlock, &s->transport);
     allow_place(landlock, s->metrics);
     if (s->access_log && strcmp(s->access_log, "off") != 0 && strcmp(s->access_log, "-") != 0)
-        srv_landlock_allow_file(landlock, s->access_log, SRV_ACCESS_WRITE);
-    srv_landlock_allow_file(landlock, control, SRV_ACCESS_REMOVE);
+        allow_file(landlock, s->access_log, SRV_ACCESS_WRITE);
+    allow_file(landlock, control, SRV_ACCESS_REMOVE);
 }
 
 static void say(const struct srv_landlock *landlock)
