@@ -25,10 +25,9 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP_NOUNS := $(addprefix vmcp/http/,address.c forwarded.c rates.c listen.c stale.c)
-HTTP := $(HTTP_NOUNS) $(addprefix vmcp/http/,server.c exchange.c link.c connections.c \
-        acceptor.c activation.c tls.c waiting.c request.c head.c header.c reply.c)
+HTTP_NOUNS := $(addprefix vmcp/http/,address.c clock.c forwarded.c hosts.c rates.c listen.c stale.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c certificates.c)
+HTTP := $(filter-out $(CLIENT),$(wildcard vmcp/http/*.c))
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
 LAUNCH := $(wildcard launcher/*.c) $(filter-out launcher/emulator/%,$(wildcard launcher/*/*.c))

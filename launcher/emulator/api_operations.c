@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "http/clock.h"
 #include "list.h"
 #include "operation.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/clock.h"
 #include "metadata_token.h"
 #include "node.h"
 #include "page.h"

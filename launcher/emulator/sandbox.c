@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "env.h"
-#include "http/server.h"
+#include "http/clock.h"
 #include "rootfs.h"
 #include "spawn.h"
 #include "userns.h"

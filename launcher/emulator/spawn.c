@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "http/server.h"
+#include "http/clock.h"
 #include "lib/auto.h"
 
 enum {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "http/clock.h"
 #include "operation.h"
 #include "steps.h"
 

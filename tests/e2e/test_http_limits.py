@@ -249,13 +249,23 @@ def test_requests_of_one_address(vmcpd):
     assert last.getheader("Cache-Control") == "no-store"
     wait = int(last.getheader("Retry-After"))
     assert 1 <= wait <= 2
-    assert ask(server.port, "127.0.0.2").status == 200  # the others are still served
+    assert ask(server.port, "127.0.0.2", QUESTION).status == 200  # the others are still served
     time.sleep(wait)
-    assert ask(server.port).status == 200
+    assert ask(server.port, target=QUESTION).status == 200
     with dial(server.port) as s:  # a refusal keeps the connection
         for _ in range(4):
-            s.sendall(REQUEST)
-            assert s.recv(4096).startswith((b"HTTP/1.1 200", b"HTTP/1.1 429"))
+            s.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert s.recv(4096).startswith((b"HTTP/1.1 404", b"HTTP/1.1 429"))
+
+
+def test_probes_are_answered_beside_a_neighbour_over_the_rate(vmcpd):
+    server = vmcpd(None, "--rate", "1", "--rate-burst", "2")
+    assert [ask(server.port, target=QUESTION).status for _ in range(6)].count(429) >= 3
+    for _ in range(20):
+        assert ask(server.port, target="/healthz").status == 200
+        assert ask(server.port, target="/readyz").status == 200
+    assert ask(server.port, target="/nothing").status == 429
+    assert ask(server.port, target="/%zz").status == 400  # and a wrong request counts too
 
 
 def test_trusted_proxies_speak_for_their_clients(vmcpd):
@@ -263,7 +273,7 @@ def test_trusted_proxies_speak_for_their_clients(vmcpd):
                    "--trusted-proxy", "10.0.0.0/8")
 
     def statuses(count, source, header):
-        return [ask(server.port, source, headers=header(i)).status for i in range(count)]
+        return [ask(server.port, source, QUESTION, header(i)).status for i in range(count)]
 
     def forged(i):
         return {"X-Forwarded-For": f"198.51.100.{i}", "Forwarded": f"for=198.51.100.{i}"}

@@ -541,8 +541,17 @@ def test_a_browser_without_ed25519(window, server, keys):
 
 
 @needs_browser
-def test_no_subtle_cryptography(window, server):
+def test_a_page_under_a_rebound_name(window, server):
+    """The browser was told that this machine is far.example: nothing of the responder is shown."""
+    window.open(f"http://far.example:{server.port}/vmcp/web?cvm_salt=S-1&cvm_hostid=h-1")
+    window.wait(lambda: "misdirected" in window.text("body"))
+    assert "secret" not in window.text("body")
+
+
+@needs_browser
+def test_no_subtle_cryptography(window, vmcpd):
     """Plain http beyond this machine: it says why, and the form shows the answer."""
+    server = vmcpd({"web": NASTY}, "--host", "far.example")
     window.open(f"http://far.example:{server.port}/")
     window.wait(lambda: window.shown("#insecure"))
     assert "https" in window.text("#insecure") and "vmcp fetch" in window.text("#insecure")

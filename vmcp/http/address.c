@@ -89,6 +89,13 @@ struct http_address http_address_group(const struct http_address *address)
     return group;
 }
 
+bool http_address_is_loopback(const struct http_address *address)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+    return address->known &&
+           (is_v4(address) ? address->bytes[12] == 127 : memcmp(address->bytes, v6, 16) == 0);
+}
+
 bool http_address_equal(const struct http_address *a, const struct http_address *b)
 {
     return a->known == b->known && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -37,6 +37,8 @@ bool http_address_parse(const char *text, size_t len, struct http_address *ret);
  * all). */
 struct http_address http_address_group(const struct http_address *address);
 
+/* 127.0.0.0/8 or ::1 */
+bool http_address_is_loopback(const struct http_address *address);
 bool http_address_equal(const struct http_address *a, const struct http_address *b);
 /* A hash that nobody outside can steer, for `seed` is random. */
 uint64_t http_address_hash(const struct http_address *address, uint64_t seed);

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "server.h"
+#include "clock.h"
 
 enum {
     REAP_MS = 200,

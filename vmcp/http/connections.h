@@ -33,6 +33,7 @@ struct http_connection {
     int fd;
     struct sockaddr_storage peer;
     struct http_address address;   /* of the peer */
+    bool names_count;              /* its requests must be for a name of the server's (hosts.h) */
     _Atomic int64_t waiting_since; /* http_now_ms() clock; 0: busy */
     _Atomic int64_t deadline;      /* http_now_ms() clock; 0: none */
     atomic_bool begun;             /* a request line has come */

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "forwarded.h"
 #include "head.h"
+#include "hosts.h"
 #include "lib/auto.h"
 
 enum { TOO_LONG_MS = 1000 }; /* what a request that is too long has left */
@@ -55,7 +57,6 @@ static void reset(struct http_exchange *ex, struct http_server *server, struct h
     ex->body = (struct vmcp_buf)VMCP_BUF(server->options.body_max);
     ex->fault = NULL;
     ex->seen = ex->is_over_header_max = ex->dispatched = ex->answered = false;
-    ex->retry_after = 0;
     ex->handler = NULL;
     ex->waiter = (struct http_waiter){0};
     memset(ex->memo, 0, sizeof(ex->memo));
@@ -135,26 +136,85 @@ static bool body_is_announced_too_large(const struct http_exchange *ex)
     return ex->body.max == 0 && http_request_header(&ex->req, MHD_HTTP_HEADER_TRANSFER_ENCODING);
 }
 
-/* What the glue refuses before anybody else sees the request. */
-static bool is_refused(struct http_exchange *ex)
+/* Whom the limits count: the peer, or whom a trusted proxy speaks for. */
+static void find_client(struct http_exchange *ex)
 {
-    struct vmcp_error err = {0};
-    char text[16];
-    if (ex->is_over_header_max) {
+    const struct http_trusted *trusted = ex->server->options.trusted;
+    ex->req.client = ex->link->connection.address;
+    if (!trusted || !http_trusted_contains(trusted, &ex->req.client))
+        return;
+    auto_free char *x_forwarded_for = http_request_header_list(&ex->req, "X-Forwarded-For");
+    auto_free char *forwarded = http_request_header_list(&ex->req, "Forwarded");
+    ex->req.client =
+        http_forwarded_client(trusted, &ex->link->connection.address, x_forwarded_for, forwarded);
+}
+
+/* The seconds until its client may ask again, or 0. */
+static int count_request(struct http_exchange *ex)
+{
+    int retry_after = 0;
+    if (!ex->server->rates || !ex->req.client.known)
+        return 0;
+    struct http_address group = http_address_group(&ex->req.client);
+    (void)http_rates_take(ex->server->rates, &group, 1000 * ex->started_us, &retry_after);
+    return retry_after;
+}
+
+/* What libmicrohttpd let pass: whoever is before us may have read another request in the same
+ * bytes, so what comes next on the connection is not looked at (RFC 9112, section 9.6). */
+static bool is_misframed(struct http_exchange *ex)
+{
+    if (ex->is_over_header_max)
         problem(ex, 431, VMCP_E_LIMIT, "request line and headers are over 8 KiB"); /* RFC 6585, 5 */
-    } else if (ex->fault) {
+    else if (ex->fault)
         problem(ex, 400, VMCP_E_REQUEST_MALFORMED, ex->fault);
-    } else if (!ex->req.path && http_request_split(&ex->req, ex->target, &err) < 0) {
-        problem(ex, 400, err.code, err.text);
-    } else if (ex->retry_after) {
-        snprintf(text, sizeof(text), "%d", ex->retry_after);
-        problem(ex, 429, VMCP_E_RATE, "too many requests from this address; try again later");
-        http_reply_header(&ex->reply, MHD_HTTP_HEADER_RETRY_AFTER, text); /* RFC 6585, 4 */
-    } else if (ex->body.failed || body_is_announced_too_large(ex)) {
-        problem(ex, 413, VMCP_E_LIMIT, "the body is over its limit");
-    } else {
+    else
         return false;
-    }
+    http_reply_header(&ex->reply, MHD_HTTP_HEADER_CONNECTION, "close");
+    return true;
+}
+
+static bool is_over_rate(struct http_exchange *ex)
+{
+    char text[16];
+    int retry_after = count_request(ex);
+    if (!retry_after)
+        return false;
+    snprintf(text, sizeof(text), "%d", retry_after);
+    problem(ex, 429, VMCP_E_RATE, "too many requests from this address; try again later");
+    http_reply_header(&ex->reply, MHD_HTTP_HEADER_RETRY_AFTER, text); /* RFC 6585, 4 */
+    return true;
+}
+
+/* Does it ask for a host that this server knows nothing of? */
+static bool is_for_another(struct http_exchange *ex)
+{
+    if (!ex->link->connection.names_count ||
+        http_hosts_have(ex->server->options.hosts, http_request_host(&ex->req)))
+        return false;
+    problem(ex, 421, VMCP_E_MISDIRECTED,
+            "this server does not answer for that Host; ask it by address, or have its operator "
+            "add the name (--host)"); /* RFC 9110, section 15.5.20 */
+    return true;
+}
+
+static bool is_probe(const struct http_exchange *ex, const struct http_route *route)
+{
+    const char *const *probes = ex->server->options.probes;
+    for (size_t i = 0; route && probes && probes[i]; i++)
+        if (strcmp(route->pattern, probes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What the glue refuses before anybody else sees the request. */
+static bool is_refused(struct http_exchange *ex, const struct http_route *route)
+{
+    if (!is_probe(ex, route) && (is_over_rate(ex) || is_for_another(ex)))
+        return true;
+    if (!ex->body.failed && !body_is_announced_too_large(ex))
+        return false;
+    problem(ex, 413, VMCP_E_LIMIT, "the body is over its limit");
     return true;
 }
 
@@ -163,13 +223,24 @@ static void dispatch(struct http_exchange *ex)
 {
     const struct http_server_options *o = &ex->server->options;
     char allow[64];
+    struct vmcp_error err = {0};
     ex->dispatched = true;
     ex->req.body = ex->body.len ? ex->body.data : NULL;
     ex->req.body_len = ex->body.len;
-    if (is_refused(ex) || (o->guard && o->guard(o->app, &ex->req, &ex->reply)))
+    find_client(ex);
+    if (is_misframed(ex)) {
+        (void)count_request(ex);
         return;
+    }
+    if (http_request_split(&ex->req, ex->target, &err) < 0) {
+        (void)count_request(ex);
+        problem(ex, 400, err.code, err.text);
+        return;
+    }
     const struct http_route *route = http_route_find(o->routes, &ex->req, ex->segments,
                                                      ex->target_len + 2, allow, sizeof(allow));
+    if (is_refused(ex, route) || (o->guard && o->guard(o->app, &ex->req, &ex->reply)))
+        return;
     if (route) {
         ex->handler = route->handler;
         ex->req.route = route;
@@ -257,27 +328,6 @@ static enum MHD_Result answer(struct http_exchange *ex)
     return MHD_YES;
 }
 
-/* Whom the limits count: the peer, or whom a trusted proxy speaks for. */
-static void find_client(struct http_exchange *ex)
-{
-    const struct http_trusted *trusted = ex->server->options.trusted;
-    ex->req.client = ex->link->connection.address;
-    if (!trusted || !http_trusted_contains(trusted, &ex->req.client))
-        return;
-    auto_free char *x_forwarded_for = http_request_header_list(&ex->req, "X-Forwarded-For");
-    auto_free char *forwarded = http_request_header_list(&ex->req, "Forwarded");
-    ex->req.client =
-        http_forwarded_client(trusted, &ex->link->connection.address, x_forwarded_for, forwarded);
-}
-
-static void count_request(struct http_exchange *ex)
-{
-    if (!ex->server->rates || !ex->req.client.known)
-        return;
-    struct http_address group = http_address_group(&ex->req.client);
-    (void)http_rates_take(ex->server->rates, &group, 1000 * ex->started_us, &ex->retry_after);
-}
-
 /* The headers are here. */
 static enum MHD_Result take_headers(struct http_exchange *ex, const char *method,
                                     const char *version)
@@ -291,8 +341,6 @@ static enum MHD_Result take_headers(struct http_exchange *ex, const char *method
         info_of(ex->req.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     ex->is_over_header_max = info && info->header_size > HTTP_HEADER_MAX;
     set_transfer_deadline(ex);
-    find_client(ex);
-    count_request(ex);
     if (!body_is_announced_too_large(ex))
         return MHD_YES;
     dispatch(ex); /* 413 now, and the connection is closed without reading the body */

@@ -32,7 +32,6 @@ struct http_exchange {
     bool is_over_header_max;
     bool dispatched; /* `handler` is set, or the glue answered */
     bool answered;
-    int retry_after; /* seconds; 0: the client keeps to its rate */
     http_handler handler;
     int64_t started_us;
     struct http_waiter waiter;

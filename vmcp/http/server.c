@@ -6,29 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "exchange.h"
 #include "forwarded.h"
+#include "hosts.h"
 #include "server_internal.h"
 
 enum {
     FDS_ELSEWHERE = 64, /* files, listeners, libmicrohttpd's own: not for connections */
     STOP_LOOK_US = 5000,
 };
-
-int64_t http_now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-int64_t http_now_ms(void)
-{
-    return http_now_us() / 1000;
-}
 
 /* We decode by ourselves: libmicrohttpd's decoding would end strings at an encoded NUL. */
 static size_t leave_as_sent(void *cls, struct MHD_Connection *connection, char *s)
@@ -85,6 +74,21 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
                             options, MHD_OPTION_END);
 }
 
+/* A page that has its name lead elsewhere reaches what its browser reaches, and TLS does not let it
+ * in: the name is not the certificate's. Beyond loopback nobody knows what a server is called. */
+static bool names_count(const struct http_server_options *o, int fd)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t len = sizeof(own);
+    struct http_address address;
+    if (!o->hosts || o->hosts->everywhere)
+        return o->hosts;
+    if (o->tls || getsockname(fd, (struct sockaddr *)&own, &len) < 0)
+        return false;
+    http_address_of((const struct sockaddr *)&own, &address);
+    return http_address_is_loopback(&address);
+}
+
 /* The acceptor's two questions. */
 
 static bool add(struct http_server *server, int fd, const struct sockaddr *peer, socklen_t peer_len,
@@ -97,6 +101,7 @@ static bool add(struct http_server *server, int fd, const struct sockaddr *peer,
         return false;
     }
     link->connection.fd = fd;
+    link->connection.names_count = names_count(o, fd);
     if (peer_len <= sizeof(link->connection.peer))
         memcpy(&link->connection.peer, peer, peer_len);
     int64_t now = http_now_ms();

@@ -36,6 +36,7 @@
 #include "lib/limits.h"
 #include "listen.h"
 
+struct http_hosts;   /* hosts.h */
 struct http_tls;     /* tls.h */
 struct http_trusted; /* forwarded.h */
 
@@ -94,6 +95,9 @@ struct http_server;
 struct http_server_options {
     const struct http_route *routes; /* ends in a row of zeros; borrowed */
     void *app;                       /* handed to every handler; borrowed */
+    /* Patterns that are asked by who looks after the server, whatever it is called and however
+     * often: neither rates nor names of hosts count. Ends in NULL; borrowed. NULL: none. */
+    const char *const *probes;
     /* Called before routing; returns true when it filled the reply itself (a refusal). NULL: none
      */
     bool (*guard)(void *app, const struct http_request *req, struct http_reply *reply);
@@ -116,6 +120,8 @@ struct http_server_options {
     int rate, rate_burst; /* requests a second of one address (IPv6: of one /64), and at once */
     /* Whose X-Forwarded-For and Forwarded are believed; borrowed. NULL: nobody's. */
     const struct http_trusted *trusted;
+    /* For which names it answers; a request for another is 421. Borrowed. NULL: for any. */
+    const struct http_hosts *hosts;
 
     /* All places speak TLS with it; the server takes a reference of its own. NULL: plain HTTP. */
     struct http_tls *tls;
@@ -159,9 +165,6 @@ void http_server_stop(struct http_server *server, int grace_ms);
  * (NULL: not wanted). */
 VMCP_MUST_CHECK int http_listen(const char *addr_port, int *ret_fd, uint16_t *ret_port,
                                 struct vmcp_error *err);
-
-/* Milliseconds of the monotonic clock. */
-int64_t http_now_ms(void);
 
 /* The first parameter of that name, or NULL. */
 const char *http_request_param(const struct http_request *req, const char *key);

@@ -27,9 +27,6 @@ struct http_server {
 
 void http_reply_clear(struct http_reply *reply);
 
-/* Microseconds of the monotonic clock. */
-int64_t http_now_us(void);
-
 /* Split `target` (path and query as sent; changed in place) into the request's path and parameters.
  * Errors: VMCP_E_REQUEST_MALFORMED. */
 VMCP_MUST_CHECK int http_request_split(struct http_request *req, char *target,

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "server.h"
+#include "clock.h"
 
 enum { LOOK_MS = 1000 }; /* how soon a client that has gone is noticed */
 

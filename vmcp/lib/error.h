@@ -84,6 +84,8 @@ enum vmcp_exit {
     X(NO_RSA_KEY, "no-rsa-key", 406, 3, "version 1 needs an active RSA key")                       \
     X(VERSION_2_ONLY, "version-2-only", 406, 3, "version 1 cannot carry this machine")             \
     X(FORBIDDEN, "forbidden", 403, 4, "the request comes from where it may not")                   \
+    X(MISDIRECTED, "misdirected", 421, 4,                                                          \
+      "the server does not answer for the host that was asked")                                    \
     X(OVERLOADED, "overloaded", 503, 4, "the server has no room for this request now")             \
     X(RATE, "rate-limited", 429, 4, "this address asks more often than the server allows")         \
     /* the answer */                                                                               \

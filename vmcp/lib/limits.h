@@ -59,6 +59,7 @@
 #define HTTP_PARAMS_MAX        32 /* query parameters of one request */
 #define HTTP_SEGMENTS_MAX      24 /* {…} and * parts of one route */
 #define HTTP_LISTENERS_MAX     16
+#define HTTP_HOSTS_MAX         33 /* names that a server answers for: 32, and the domain */
 #define HTTP_CONNECTIONS_MAX   4096
 #define HTTP_CONNECTIONS_EACH  1500 /* of one address: 1,000 VMs behind it, and their retries */
 #define HTTP_CONNECTIONS_VM    64   /* of one VM at the emulator, of those that it brings */

@@ -116,6 +116,7 @@ int srv_exporter_start(struct srv_exporter *e, struct srv_service *service,
     struct http_server_options o = {.routes = routes,
                                     .app = e,
                                     .threads = 1,
+                                    .hosts = &e->hosts,
                                     .connections_max = CONNECTIONS,
                                     .connections_each = HTTP_NO_LIMIT,
                                     .rate = HTTP_NO_LIMIT};
@@ -123,7 +124,10 @@ int srv_exporter_start(struct srv_exporter *e, struct srv_service *service,
         return 0;
     e->service = service;
     e->observed = observed;
-    int rc = http_server_start(&o, -1, &e->server, err);
+    int rc = srv_transport_hosts(&service->settings->transport, &e->hosts, err);
+    e->hosts.everywhere = false; /* a Prometheus elsewhere has its own names for this place */
+    if (rc == 0)
+        rc = http_server_start(&o, -1, &e->server, err);
     return rc < 0 ? rc : http_server_listen(e->server, &e->listener, err);
 }
 

@@ -7,6 +7,7 @@
 #ifndef SRV_EXPORTER_H
 #define SRV_EXPORTER_H
 
+#include "http/hosts.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "lib/error.h"
@@ -15,6 +16,7 @@
 struct srv_exporter {
     struct http_listener listener; /* until the server has it */
     struct http_server *server;
+    struct http_hosts hosts;
     struct srv_service *service;  /* borrowed: whose numbers */
     struct http_server *observed; /* borrowed: whose connections */
 };

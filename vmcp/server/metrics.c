@@ -5,7 +5,8 @@
 #include <time.h>
 
 /* What vmcpd answers with; 0 stands for any other. */
-static const int statuses[SRV_STATUSES] = {200, 304, 400, 403, 404, 405, 406, 413, 429, 500, 503};
+static const int statuses[SRV_STATUSES] = {200, 304, 400, 403, 404, 405, 406,
+                                           413, 414, 421, 429, 431, 500, 503};
 
 static const char *const algs[SRV_ALGS] = {"EdDSA", "ES256", "PS256", "RS256", "RS512", "other"};
 

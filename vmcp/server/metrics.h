@@ -17,7 +17,7 @@
 #include "lib/sign.h"
 
 /* Room in the tables; the last row or column of each is for what is not in it. */
-enum { SRV_ROUTES_MAX = 16, SRV_STATUSES = 12, SRV_BUCKETS = 17, SRV_ALGS = 6 };
+enum { SRV_ROUTES_MAX = 16, SRV_STATUSES = 15, SRV_BUCKETS = 17, SRV_ALGS = 6 };
 
 struct srv_histogram {
     _Atomic uint64_t buckets[SRV_BUCKETS + 1]; /* not yet cumulative */

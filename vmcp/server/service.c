@@ -211,6 +211,7 @@ static const struct http_route routes[] = {
     {"GET", "/readyz", readyz},
     {0},
 };
+static const char *const probes[] = {"/healthz", "/readyz", NULL};
 
 /* Errors that the glue makes carry the same headers wherever they come from: `/%76mcp` is below
  * /vmcp too, and a target that cannot be decoded may be anything. */
@@ -287,6 +288,9 @@ struct srv_reloads srv_service_reloads(struct srv_service *service)
 
 struct http_server_options srv_service_options(struct srv_service *service)
 {
-    return (struct http_server_options){
-        .routes = routes, .app = service, .problem = glue_problem, .log = finish_request};
+    return (struct http_server_options){.routes = routes,
+                                        .app = service,
+                                        .probes = probes,
+                                        .problem = glue_problem,
+                                        .log = finish_request};
 }

@@ -33,6 +33,8 @@ static const struct vmcp_option options[] = {
      "its private key, PEM, mode 0600"},
     {"client-ca", "FILE", VMCP_OPT_STRING, AT(transport.client_ca), 0, 0,
      "answer only clients whose certificate verifies against one of these, PEM"},
+    {"host", "NAME", VMCP_OPT_LIST, AT(transport.hosts), 0, 0,
+     "a name to answer for beside --domain, and then for no other; *: for any"},
     {"default", "NAME", VMCP_OPT_STRING, AT(fallback), 0, 0,
      "the machine of a question that names none"},
     {"ttl", "TIME", VMCP_OPT_TIME, AT(ttl), VMCP_TTL_MIN, VMCP_TTL_MAX,
@@ -122,10 +124,11 @@ static int check(struct srv_settings *s, struct vmcp_error *err)
         s->sandbox = SRV_SANDBOX_DEFAULT;
     if (strcmp(s->sandbox, "on") != 0 && strcmp(s->sandbox, "off") != 0)
         return vmcp_fail(err, VMCP_E_USAGE, "--sandbox %s: on or off is wanted", s->sandbox);
+    s->transport.domain = s->domain;
     int rc = check_alg(s, err);
     if (rc == 0)
-        rc = srv_transport_check(&s->transport, err);
-    return rc < 0 ? rc : vmcp_domain_check(s->domain, strlen(s->domain), err);
+        rc = vmcp_domain_check(s->domain, strlen(s->domain), err);
+    return rc < 0 ? rc : srv_transport_check(&s->transport, err);
 }
 
 int srv_settings_parse(int argc, char **argv, struct srv_settings *ret, bool *ret_help,

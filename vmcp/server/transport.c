@@ -29,9 +29,20 @@ static int parse_trusted(const struct srv_transport_settings *s, struct http_tru
     return rc;
 }
 
+int srv_transport_hosts(const struct srv_transport_settings *s, struct http_hosts *ret,
+                        struct vmcp_error *err)
+{
+    *ret = (struct http_hosts){.everywhere = s->hosts.count > 0};
+    int rc = http_hosts_add(ret, s->domain, err); /* most often the endpoint's own name */
+    for (size_t i = 0; rc == 0 && i < s->hosts.count; i++)
+        rc = http_hosts_add(ret, s->hosts.items[i], err);
+    return rc;
+}
+
 int srv_transport_check(const struct srv_transport_settings *s, struct vmcp_error *err)
 {
     struct http_trusted trusted;
+    struct http_hosts hosts;
     mode_t mode;
     if (!s->tls_cert != !s->tls_key)
         return vmcp_fail(err, VMCP_E_USAGE, "--tls-cert and --tls-key go together");
@@ -40,7 +51,9 @@ int srv_transport_check(const struct srv_transport_settings *s, struct vmcp_erro
                          "--client-ca needs --tls-cert and --tls-key: without TLS nobody shows a "
                          "certificate");
     int rc = parse_mode(s->listen_mode, &mode, err);
-    return rc < 0 ? rc : parse_trusted(s, &trusted, err);
+    if (rc == 0)
+        rc = parse_trusted(s, &trusted, err);
+    return rc < 0 ? rc : srv_transport_hosts(s, &hosts, err);
 }
 
 int srv_transport_load_tls(const struct srv_transport_settings *s, struct http_tls **ret,
@@ -82,6 +95,8 @@ int srv_transport_start(const struct srv_transport_settings *s, struct srv_trans
 {
     char places[HTTP_LISTENERS_MAX][sizeof(t->listeners[0].text)];
     int rc = parse_trusted(s, &t->trusted, err);
+    if (rc == 0)
+        rc = srv_transport_hosts(s, &t->hosts, err);
     if (rc < 0)
         return rc;
     o.connections_max = limit(s->connections);
@@ -91,6 +106,7 @@ int srv_transport_start(const struct srv_transport_settings *s, struct srv_trans
     o.rate = limit(s->rate);
     o.rate_burst = (int)s->rate_burst;
     o.trusted = &t->trusted;
+    o.hosts = &t->hosts;
     o.tls = tls;
     rc = http_server_start(&o, -1, &t->server, err);
     size_t i;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "http/forwarded.h"
+#include "http/hosts.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -15,7 +16,8 @@
 
 /* The command line's part. All strings are borrowed from argv. */
 struct srv_transport_settings {
-    struct vmcp_list listen, trusted_proxies;
+    struct vmcp_list listen, trusted_proxies, hosts;
+    const char *domain; /* a name of the server's too */
     const char *listen_mode, *tls_cert, *tls_key, *client_ca;
     /* seconds and counts; 0: no limit */
     int64_t connections, connections_each, header_timeout, idle_timeout, rate, rate_burst, grace;
@@ -32,6 +34,7 @@ enum { SRV_GRACE = 10 }; /* seconds */
 
 struct srv_transport {
     struct http_trusted trusted;
+    struct http_hosts hosts;
     struct http_listener listeners[HTTP_LISTENERS_MAX]; /* until the server has them */
     size_t count;
     struct http_server *server;
@@ -40,6 +43,10 @@ struct srv_transport {
 /* What can be told of the settings alone. Errors: VMCP_E_USAGE. */
 VMCP_MUST_CHECK int srv_transport_check(const struct srv_transport_settings *settings,
                                         struct vmcp_error *err);
+
+/* The names that are answered for: the domain, and those of --host. Errors: VMCP_E_USAGE. */
+VMCP_MUST_CHECK int srv_transport_hosts(const struct srv_transport_settings *settings,
+                                        struct http_hosts *ret, struct vmcp_error *err);
 
 /* The certificate that the settings name. *ret is new, http_tls_unref(); NULL where they name none.
  * Errors: those of http_tls_load(). */

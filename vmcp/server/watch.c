@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/server.h"
+#include "http/clock.h"
 #include "lib/auto.h"
 #include "lib/file.h"
 #include "lib/keyname.h"
