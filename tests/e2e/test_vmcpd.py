@@ -554,6 +554,6 @@ def test_the_log_holds_no_query_and_no_line_of_others(shared):
     assert "VerySaltySalt" not in log and "VeryHostly" not in log
     good = re.compile(r"\S+Z [A-Z]+ /?\S* \d{3} [a-z-]+ \d+us client=\S+( machine=\S+ serial=\d+"
                       r"( jti=\S+)?( host=\S{12})? key=\S{43} alg=\S+ format=v[12])?")
-    sandbox = re.compile(r"vmcpd: (warning: it runs as root; |sandbox: )[^=]*")
+    sandbox = re.compile(r"\S+Z vmcpd: (warning: it runs as root; |sandbox: )[^=]*")
     assert [line for line in log.splitlines()
             if not good.fullmatch(line) and not sandbox.fullmatch(line)] == []

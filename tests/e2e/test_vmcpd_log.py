@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import DOMAIN, MACHINE, Vmcpd, eventually, run, write_json
+from terminal import Terminal
 from test_vmcpd import claims
 
 SALT, HOSTID = "Salt-nobody-may-see", "host-nobody-may-see"
@@ -81,6 +82,19 @@ def test_lines_of_everything_else(server, log):
         assert (line["status"], line["code"], line.get("route")) == (status, code, route)
     [post] = [one for one in got if one["method"] == "POST"]
     assert post["code"] == "method-not-allowed" and "route" not in post
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_request_without_a_path(vmcpd, log, form):
+    """What is refused before there is one: `-`, in JSON null."""
+    server = vmcpd({"web": WEB}, "--access-log", log, "--log-format", form)
+    assert server.ask(f"/vmcp%00?cvm_salt={SALT}").status == 400
+    eventually(lambda: log.exists() and log.read_text().endswith("\n"))
+    text = log.read_text()
+    if form == "text":
+        assert re.fullmatch(r"\S+Z GET - 400 request-malformed \d+us client=\S+\n", text)
+    else:
+        assert json.loads(text)["path"] is None and "route" not in json.loads(text)
 
 
 def test_text(vmcpd, log):
@@ -178,6 +192,41 @@ def test_what_cannot_be_opened_again(server, log, scratch):
     assert len(lines(scratch / "moved", 2)) == 2
 
 
+def test_a_reload_says_that_the_log_was_not_opened_again(vmcpd, log, bin, scratch):
+    """The new set is served; the outcome is a failure all the same, and a metric says so."""
+    control, metrics = scratch / "control", scratch / "metrics.sock"
+    server = vmcpd({"web": WEB}, "--access-log", log, "--control", control, "--metrics",
+                   f"unix:{metrics}")
+
+    def reload(*options):
+        return run(bin.vmcpd, "reload", "--control", control, *options)
+
+    def gauge():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(metrics))
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+        return int(re.search(r"^vmcpd_log_last_reopen_successful (\d)", text, re.M)[1])
+
+    assert reload().code == 0 and gauge() == 1
+    os.rename(log, scratch / "moved")
+    log.mkdir()
+    write_json(server.folder / "configs/db.json", MACHINE)
+    done = reload()
+    assert done.code == 1 and "generation 3, 2 machines" in done.err, done
+    assert f"error: the new set is served, the log is the old one: {log}: the access" in done.err
+    assert gauge() == 0 and server.v2("/vmcp/db").status == 200
+    assert eventually(lambda: "/vmcp/db 200" in (scratch / "moved").read_text())
+    report = reload("--json").json
+    assert (report["code"], report["loaded"], report["generation"]) == ("file", True, 4)
+    (server.folder / "configs/db.json").write_text("{")
+    done = reload()
+    assert done.code == 1 and "the old set stays" in done.err and f"{log}: error: " in done.err
+    (server.folder / "configs/db.json").unlink()
+    log.rmdir()
+    assert reload().code == 0 and gauge() == 1
+
+
 def test_a_full_disk(vmcpd):
     server = vmcpd({"web": WEB}, "--access-log", "/dev/full")
     for _ in range(50):
@@ -241,7 +290,7 @@ def test_a_pipe_that_nobody_reads(bin, keys, scratch):
 
 
 def test_the_journal(bin, keys, scratch, monkeypatch):
-    """A stream that JOURNAL_STREAM names gets levels; any other does not."""
+    """A stream that JOURNAL_STREAM names gets levels and no times; any other does not."""
     folder = scratch / "configs"
     write_json(folder / "web.json", {**MACHINE, "zone": "nobody-reads-this"})
     err = scratch / "vmcpd.err"
@@ -265,3 +314,22 @@ def test_the_journal(bin, keys, scratch, monkeypatch):
     done = run(bin.vmcpd, "--domain", DOMAIN, "--key", keys["ed25519"].path, "--configs", folder,
                "--check")
     assert done.code == 3 and "error: " in done.err and "<" not in done.err
+
+
+def test_times(bin, keys, scratch):
+    """Where nobody else adds one: in a file or a pipe, of a server; not on a terminal."""
+    folder = scratch / "configs"
+    write_json(folder / "web.json", {**MACHINE, "zone": "nobody-reads-this"})
+    argv = [bin.vmcpd, "--domain", DOMAIN, "--key", keys["ed25519"].path, "--configs", folder]
+    server = Vmcpd(*argv[:1], scratch, *argv[1:], "--listen", "127.0.0.1:0").start()
+    server.ask("/healthz")
+    assert server.stop() == 0
+    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (GET|vmcpd:|/\S+: warning:) .*")
+    written = server.log.splitlines()
+    assert len(written) > 3 and [line for line in written if not form.fullmatch(line)] == []
+    assert written == sorted(written)  # with the access log, one format
+    assert form.fullmatch(run(bin.vmcpd, "--bogus").err.strip())
+    assert run(*argv, "--check").err.startswith(f"{folder}/web.json:")
+    shell = Terminal([*argv, "--listen", "127.0.0.1:0", "--default", "none"])
+    assert re.search(r"^vmcpd: error: --default none", shell.read(), re.M)
+    assert shell.close() == 3

@@ -100,8 +100,8 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
 
 def test_reload_as_json(server, reload):
     done = reload("--json")
-    assert done.json == {"code": "ok", "where": "", "detail": "", "generation": 2, "machines": 1,
-                         "findings": []}
+    assert done.json == {"code": "ok", "where": "", "detail": "", "loaded": True, "generation": 2,
+                         "machines": 1, "findings": []}
     assert done.err == "vmcpd reload: generation 2, 1 machine\n"
     machine_file(server).write_text("{")
     report = reload("--json", code=1).json

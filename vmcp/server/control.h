@@ -2,14 +2,16 @@
 /* control.h - the socket on which `vmcpd reload` talks to the running server.
  *
  * A Unix socket, mode 0600. The client sends the line "reload"; the server reloads and answers with
- * one JSON object, {"code": "ok"|…, "where": "…", "detail": "…", "generation": 5, "machines": 3,
- * "findings": ["FILE:LINE:COLUMN: error: …", …]}, and closes. Generation and machines are of what
- * is served from now on. Only the server's own user and root are answered.
+ * one JSON object, {"code": "ok"|…, "where": "…", "detail": "…", "loaded": true, "generation": 5,
+ * "machines": 3, "findings": ["FILE:LINE:COLUMN: error: …", …]}, and closes. Generation and
+ * machines are of what is served from now on; it may be loaded, and the code another than "ok",
+ * where the access log could not be opened again. Only the server's own user and root are answered.
  */
 #ifndef SRV_CONTROL_H
 #define SRV_CONTROL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "http/listen.h"
@@ -26,6 +28,7 @@ _Static_assert(2 * SRV_CONTROL_LINES_MAX * SRV_CONTROL_LINE_MAX + 4096 < SRV_CON
 /* What became of a reload. */
 struct srv_control_outcome {
     struct vmcp_error err; /* VMCP_OK: it was done */
+    bool loaded;           /* the new set is served, whatever else went wrong */
     unsigned generation;   /* that is served now */
     size_t machines;       /* in it */
 };

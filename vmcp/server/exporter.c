@@ -77,6 +77,10 @@ static void write_all(const struct srv_exporter *e, struct vmcp_buf *out)
                      "Lines of the access log that could not be written.");
     vmcp_buf_addf(out, "vmcpd_log_lines_dropped_total %llu\n",
                   (unsigned long long)atomic_load(&e->service->log.dropped));
+    write_gauge(out, "vmcpd_log_last_reopen_successful",
+                "0 where the access log could not be opened again at the last reload: its lines go "
+                "to the old file.",
+                !atomic_load(&e->service->log.stale));
     write_process(out);
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/auto.h"
@@ -17,7 +16,7 @@
 #include "lib/limits.h"
 #include "message.h"
 
-enum { LINE_BYTES = 1024, PATH_CHARS = 256, METHOD_CHARS = 24, HOST_DIGITS = 12, TIME_CHARS = 32 };
+enum { LINE_BYTES = 1024, PATH_CHARS = 256, METHOD_CHARS = 24, HOST_DIGITS = 12 };
 
 /* What stands in a reply's note. The snapshot that these come from may be gone when the line is
  * written. */
@@ -71,23 +70,27 @@ int srv_log_open(struct srv_log *log, const char *place, bool json, struct vmcp_
 }
 
 /* The new file takes the old one's descriptor: other threads write to it all the time. */
-void srv_log_reopen(struct srv_log *log)
+static int reopen(struct srv_log *log, struct vmcp_error *err)
 {
-    struct vmcp_error err = {0};
     auto_close int fd = -1;
+    int rc = open_file(log->path, &fd, err);
+    if (rc == 0 && dup3(fd, log->fd, O_CLOEXEC) < 0)
+        rc = vmcp_fail_at(err, VMCP_E_FILE, log->path, "the access log cannot be opened again: %s",
+                          strerror(errno));
+    return rc;
+}
+
+int srv_log_reopen(struct srv_log *log, struct vmcp_error *err)
+{
     if (!log->path)
-        return;
-    if (open_file(log->path, &fd, &err) < 0) {
-        srv_message_error(&err);
-        return;
-    }
-    if (dup3(fd, log->fd, O_CLOEXEC) < 0) {
-        srv_message(SRV_ERROR, "vmcpd: error: %s: not opened again: %s", log->path,
-                    strerror(errno));
-        return;
-    }
+        return 0;
+    int rc = reopen(log, err);
+    atomic_store(&log->stale, rc < 0);
+    if (rc < 0)
+        return rc;
     atomic_store(&log->torn, false);
     atomic_store(&log->told, false);
+    return 0;
 }
 
 void srv_log_close(struct srv_log *log)
@@ -131,17 +134,6 @@ static void encode(char *out, size_t size, const char *text)
     out[n] = '\0';
 }
 
-/* RFC 3339, UTC. */
-static void print_time(char out[static TIME_CHARS])
-{
-    struct timespec now;
-    struct tm tm;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    size_t n = strftime(out, TIME_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, TIME_CHARS - n, ".%06ldZ", now.tv_nsec / 1000);
-}
-
 /* A name and a value that both need no escaping. */
 static void add_text(struct vmcp_buf *b, bool json, const char *name, const char *value)
 {
@@ -167,19 +159,20 @@ static void add_note(struct vmcp_buf *b, bool json, const struct http_reply *rep
 static void format_line(const struct srv_log *log, const struct http_request *req,
                         const struct http_reply *reply, int64_t micros, struct vmcp_buf *b)
 {
-    char path[PATH_CHARS], method[METHOD_CHARS], when[TIME_CHARS], client[HTTP_ADDRESS_TEXT];
+    char path[PATH_CHARS], method[METHOD_CHARS], when[SRV_TIME_CHARS], client[HTTP_ADDRESS_TEXT];
     const char *route = req->route ? req->route->pattern : "";
     encode(path, sizeof(path), req->path);
     encode(method, sizeof(method), req->method);
     http_address_text(&req->client, client);
-    print_time(when);
+    srv_message_time(when);
     if (log->journal)
         vmcp_buf_addf(b, "<%d>", reply->status >= 500 ? SRV_WARNING : SRV_INFO);
     if (log->json)
         vmcp_buf_addf(b,
-                      "{\"time\":\"%s\",\"method\":\"%s\",\"path\":\"%s\",\"status\":%d,"
+                      "{\"time\":\"%s\",\"method\":\"%s\",\"path\":%s%s%s,\"status\":%d,"
                       "\"code\":\"%s\",\"micros\":%lld",
-                      when, method, path, reply->status, vmcp_code_name(reply->code),
+                      when, method, path[0] ? "\"" : "", path[0] ? path : "null",
+                      path[0] ? "\"" : "", reply->status, vmcp_code_name(reply->code),
                       (long long)micros);
     else
         vmcp_buf_addf(b, "%s %s %s %d %s %lldus", when, method, path[0] ? path : "-", reply->status,

@@ -25,8 +25,9 @@ struct srv_log {
     const char *path; /* borrowed; NULL: standard error */
     int fd;
     bool json, journal;
-    atomic_bool torn; /* the last write stopped inside a line */
-    atomic_bool told; /* that lines are dropped */
+    atomic_bool torn;  /* the last write stopped inside a line */
+    atomic_bool told;  /* that lines are dropped */
+    atomic_bool stale; /* it was to be opened again, and could not be */
     _Atomic uint64_t dropped;
 };
 
@@ -35,8 +36,8 @@ struct srv_log {
 VMCP_MUST_CHECK int srv_log_open(struct srv_log *log, const char *place, bool json,
                                  struct vmcp_error *err);
 /* Open the file by its name again, after logrotate(8) has moved it away. Where that fails the old
- * one stays, and that is told. */
-void srv_log_reopen(struct srv_log *log);
+ * one stays. Errors: VMCP_E_FILE. */
+VMCP_MUST_CHECK int srv_log_reopen(struct srv_log *log, struct vmcp_error *err);
 void srv_log_close(struct srv_log *log);
 
 /* Remember what a good answer was, for its line. */

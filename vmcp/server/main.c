@@ -62,6 +62,15 @@ static int reload(struct loop *loop, const char *why, json_t **ret_findings, str
     return rc;
 }
 
+/* Open the access log by its name again; where that fails the old one goes on. */
+static int reopen_log(struct loop *loop, struct vmcp_error *err)
+{
+    int rc = srv_log_reopen(&loop->service.log, err);
+    if (rc < 0)
+        srv_message_error(err);
+    return rc;
+}
+
 static void answer_control(struct loop *loop)
 {
     int fd = -1;
@@ -69,12 +78,16 @@ static void answer_control(struct loop *loop)
     if (fd < 0)
         return;
     struct srv_control_outcome outcome = {0};
+    struct vmcp_error log_err = {0};
     json_auto_t *findings = NULL;
-    if (reload(loop, "vmcpd reload", &findings, &outcome.err) == 0)
-        outcome.err = (struct vmcp_error){0};
+    outcome.loaded = reload(loop, "vmcpd reload", &findings, &outcome.err) == 0;
+    bool reopened = reopen_log(loop, &log_err) == 0;
+    if (outcome.loaded)
+        outcome.err = log_err;
+    else if (!reopened)
+        json_array_append_new(findings, json_sprintf("%s: error: %s", log_err.where, log_err.text));
     outcome.generation = loop->service.snapshot->generation;
     outcome.machines = srv_catalogue_count(loop->service.snapshot->catalogue);
-    srv_log_reopen(&loop->service.log);
     srv_control_answer(fd, &outcome, findings);
 }
 
@@ -87,7 +100,7 @@ static int take_signal(struct loop *loop)
         return 0;
     if (info.ssi_signo != SIGHUP)
         return (int)info.ssi_signo;
-    srv_log_reopen(&loop->service.log);
+    (void)reopen_log(loop, &err); /* it was told; the reload is another matter */
     reload(loop, "SIGHUP", NULL, &err);
     return 0;
 }
@@ -230,6 +243,8 @@ int main(int argc, char **argv)
         puts("vmcpd " VMCP_VERSION);
         return 0;
     }
+    if (settings.check)
+        srv_message_without_times();
     if (rc == 0)
         rc = vmcp_passphrase_init(&pass, settings.passphrase, false, &err);
     settings.pass = &pass;

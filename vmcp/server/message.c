@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 4096, PATIENCE_MS = 1000 };
@@ -38,13 +39,43 @@ static bool takes_a_line(void)
     return ready;
 }
 
+void srv_message_time(char ret[static SRV_TIME_CHARS])
+{
+    struct timespec now;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(ret, SRV_TIME_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(ret + n, SRV_TIME_CHARS - n, ".%06ldZ", now.tv_nsec / 1000);
+}
+
+static atomic_int times = -1; /* 1: lines begin with one; -1: nobody has looked yet */
+
+void srv_message_without_times(void)
+{
+    atomic_store(&times, 0);
+}
+
+/* What a line begins with: what the journal adds by itself, and whoever sits at a terminal knows,
+ * is not said. */
+static size_t begin(enum srv_level level, char *line, size_t size)
+{
+    char when[SRV_TIME_CHARS];
+    if (srv_message_journal())
+        return (size_t)snprintf(line, size, "<%d>", (int)level);
+    if (atomic_load(&times) < 0)
+        atomic_store(&times, !isatty(STDERR_FILENO));
+    if (!atomic_load(&times))
+        return 0;
+    srv_message_time(when);
+    return (size_t)snprintf(line, size, "%s ", when);
+}
+
 void srv_message(enum srv_level level, const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];
     va_list args;
-    size_t n = 0;
-    if (srv_message_journal())
-        n = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+    size_t n = begin(level, line, sizeof(line));
     va_start(args, fmt);
     vsnprintf(line + n, sizeof(line) - n - 1, fmt, args); /* room for the newline */
     va_end(args);

@@ -2,7 +2,8 @@
 /* message.h - what vmcpd tells its operator: one line on standard error.
  *
  * Where standard error is the journal, a line begins with its level as sd-daemon(3) has it ("<3>"),
- * so that `journalctl -p err` finds it; on a terminal or in a file it does not.
+ * so that `journalctl -p err` finds it. Anywhere else but on a terminal it begins with the time, as
+ * the access log's lines do.
  */
 #ifndef SRV_MESSAGE_H
 #define SRV_MESSAGE_H
@@ -13,6 +14,14 @@
 
 /* As in syslog(3). */
 enum srv_level { SRV_ERROR = 3, SRV_WARNING = 4, SRV_INFO = 6 };
+
+enum { SRV_TIME_CHARS = 32 };
+
+/* Now: RFC 3339, UTC, microseconds. */
+void srv_message_time(char ret[static SRV_TIME_CHARS]);
+
+/* From now on no line has a time: what runs is no server. */
+void srv_message_without_times(void);
 
 /* One line, as printf, without its newline; cut where it is over 4 KiB, and whatever would break
  * the line or the terminal becomes question marks. */

@@ -36,7 +36,8 @@ static const struct vmcp_command command = {
     .details =
         "Waits for the outcome, and says which generation is served then and how many machines\n"
         "it has. If anything is wrong, the server goes on with what it had, the errors are\n"
-        "printed, and the exit code is 1; of more than 100 findings the log has the rest.\n",
+        "printed, and the exit code is 1; of more than 100 findings the log has the rest.\n"
+        "An access log that cannot be opened again goes on where it was, and is an error too.\n",
     .example = "  vmcpd reload\n",
 };
 
@@ -95,14 +96,17 @@ static int print_outcome(const json_t *answer, bool json)
     bool good = code && strcmp(code, vmcp_code_name(VMCP_OK)) == 0;
     for (size_t i = 0; i < json_array_size(findings); i++)
         print_line(json_string_value(json_array_get(findings, i)));
-    if (good) {
+    bool loaded = json_is_true(json_object_get(answer, "loaded"));
+    if (good || loaded)
         print_done(answer);
-    } else {
+    if (!good) {
         const char *where = json_string_value(json_object_get(answer, "where"));
         const char *detail = json_string_value(json_object_get(answer, "detail"));
         auto_buf struct vmcp_buf line = VMCP_BUF(1024);
-        vmcp_buf_addf(&line, "vmcpd reload: error: the old set stays: %s%s%s", where ? where : "",
-                      where && *where ? ": " : "", detail ? detail : "");
+        vmcp_buf_addf(&line, "vmcpd reload: error: %s: %s%s%s",
+                      loaded ? "the new set is served, the log is the old one"
+                             : "the old set stays",
+                      where ? where : "", where && *where ? ": " : "", detail ? detail : "");
         print_line(line.data);
     }
     if (json)
