@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cloud/resource.h"
 #include "screen.h"
@@ -101,6 +102,30 @@ json_t *launch_report_array(struct launch_report *report, const char *key)
     return array;
 }
 
+/* DEL and C1 (U+0080 to U+009F) stand in JSON as they are (RFC 8259, section 7), and steer
+ * terminals. */
+static void print_escaped(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+        if (*s == 0x7f)
+            fputs("\\u007f", stdout);
+        else if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+            printf("\\u%04x", *++s);
+        else
+            putchar(*s);
+    }
+    putchar('\n');
+}
+
+void launch_print_json(const json_t *value, size_t flags)
+{
+    auto_free char *text = json_dumps(value, flags);
+    if (text && isatty(STDOUT_FILENO))
+        print_escaped(text);
+    else if (text)
+        puts(text);
+}
+
 static void print_object(const struct launch_report *report, int rc, const struct vmcp_error *err)
 {
     json_auto_t *object = json_object();
@@ -118,8 +143,7 @@ static void print_object(const struct launch_report *report, int rc, const struc
         json_object_set(object, "warnings", report->warnings);
     if (report->advice)
         json_object_set(object, "advice", report->advice);
-    json_dumpf(object, stdout, JSON_COMPACT);
-    fputc('\n', stdout);
+    launch_print_json(object, JSON_COMPACT);
 }
 
 int launch_report_end(struct launch_report *report, int rc, const struct vmcp_error *err)

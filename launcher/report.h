@@ -46,6 +46,9 @@ void launch_report_set(struct launch_report *report, const char *key, json_t *va
 /* The member, made as an empty array if it is not there yet; borrowed. NULL without memory. */
 json_t *launch_report_array(struct launch_report *report, const char *key);
 
+/* JSON on stdout, by jansson's flags, with a newline. On a terminal nothing in it steers that. */
+void launch_print_json(const json_t *value, size_t flags);
+
 /* Say how it ended: the error on stderr, and with `json` the object, which begins with `code`.
  * Returns the exit code. */
 int launch_report_end(struct launch_report *report, int rc, const struct vmcp_error *err);

@@ -60,6 +60,19 @@ static void read_error(struct launch_reply *reply)
     launch_clean(message ? message : "", reply->message, sizeof(reply->message));
 }
 
+/* A VM may write NUL to its serial port. jansson refuses it, as a C string would end there: U+FFFD
+ * stands in its place. */
+static void replace_nul(struct vmcp_buf *body)
+{
+    for (size_t i = 0; i + 6 <= body->len; i++) {
+        if (body->data[i] != '\\')
+            continue;
+        if (memcmp(body->data + i + 1, "u0000", 5) == 0)
+            memcpy(body->data + i + 1, "ufffd", 5);
+        i++; /* what is escaped, perhaps a backslash */
+    }
+}
+
 static int once(const struct launch_compute *c, struct http_exchange *exchange,
                 struct launch_reply *reply, int *ret_after, struct vmcp_error *err)
 {
@@ -72,6 +85,7 @@ static int once(const struct launch_compute *c, struct http_exchange *exchange,
     *ret_after = response.retry_after;
     /* A page of HTML that came with 200 is from in front of the API, whatever it says. */
     bool is_json = strcmp(response.content_type, "application/json") == 0;
+    replace_nul(&response.body);
     if (is_json && response.body.len &&
         vmcp_json_parse_object(response.body.data, response.body.len, &reply->json, NULL) < 0)
         reply->json = NULL;

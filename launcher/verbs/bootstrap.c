@@ -156,8 +156,7 @@ static void show(struct bootstrap *b)
                               json_deep_copy(b->body));
         return;
     }
-    json_dumpf(b->body, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
+    launch_print_json(b->body, JSON_INDENT(2));
 }
 
 static bool same(const char *a, const char *b)

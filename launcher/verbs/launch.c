@@ -88,8 +88,7 @@ static void show(struct launch_run *run, const struct launch_job *job)
         json_array_append(launch_report_array(run->report, "origins"), job->plan.origins);
         return;
     }
-    json_dumpf(body, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
+    launch_print_json(body, JSON_INDENT(2));
 }
 
 /* What would become of it against what is there. */

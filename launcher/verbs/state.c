@@ -139,6 +139,8 @@ int launch_state_main(int argc, char **argv)
     int rc = vmcp_options_parse(&launch_state_command, argc, argv, &a, &operands, &help, &err);
     if (rc == 0 && help)
         return launch_help(&launch_state_command);
+    if (a.dry_run)
+        launch_report_set(&report, "dryRun", json_true());
     if (rc == 0)
         rc = run_verb(&a, &operands, &report, &err);
     return launch_report_end(&report, rc, &err);
