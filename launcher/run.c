@@ -230,22 +230,19 @@ static int choose_token(struct launch_run *run, const struct launch_adc *adc,
                                      .scope = LAUNCH_SCOPE,
                                      .audience = run->audience,
                                      .self_signed = run->settings->self_signed,
+                                     .metadata = run->metadata.base,
                                      .iam = run->iam};
     rc = launch_adc_source(adc, run->settings, &purpose, &source, err);
     return rc < 0 ? rc : launch_token_new(source, &run->token, err);
 }
 
-/* --universe comes first, then what the key file says. */
-static int find_universe(struct launch_run *run, const struct launch_adc *adc,
-                         struct vmcp_error *err)
+/* A file does not choose it: it would choose where its own tokens go (launch_adc_source()). */
+static int find_universe(struct launch_run *run, struct vmcp_error *err)
 {
-    const char *given = run->settings->universe, *said = launch_adc_universe(adc);
-    run->universe = strdup(given ? given : said ? said : "googleapis.com");
-    if (!run->universe)
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a domain");
-    run->destinations.universe = run->universe;
-    int rc = launch_universe_check(run->universe, err);
-    return rc < 0 && !given ? vmcp_error_locate(err, "universe_domain") : rc;
+    const char *given = run->settings->universe;
+    run->destinations.universe = given ? given : LAUNCH_UNIVERSE;
+    int rc = launch_universe_check(run->destinations.universe, err);
+    return rc < 0 ? vmcp_error_locate(err, "GOOGLE_CLOUD_UNIVERSE_DOMAIN") : 0;
 }
 
 int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
@@ -263,7 +260,7 @@ int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
     if (rc == 0)
         rc = launch_adc_find(s, &run->metadata, &adc, err);
     if (rc == 0)
-        rc = find_universe(run, &adc, err);
+        rc = find_universe(run, err);
     run->compute =
         (struct launch_compute){.http = run->http,
                                 .rules = &run->destinations,
@@ -289,7 +286,6 @@ void launch_run_clear(struct launch_run *run)
     json_decref(run->settled);
     free(run->trust_source);
     free(run->dir);
-    free(run->universe);
     free(run->iam);
     free(run->audience);
     *run = (struct launch_run)LAUNCH_RUN(NULL, NULL);

@@ -43,7 +43,7 @@ struct launch_run {
     struct launch_state state;
     json_t *settled; /* ids of VMs that earlier runs sent and this one found made; owned */
     struct launch_destinations destinations;
-    char *universe, *iam, *audience; /* what the token is for; owned */
+    char *iam, *audience; /* what the token is for; owned */
     struct launch_token *token;
     struct launch_compute compute;
 };

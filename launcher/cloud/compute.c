@@ -140,7 +140,8 @@ static int persist(const struct launch_compute *c, struct http_exchange *exchang
         char why[500];
         int after = -1;
         reset(reply);
-        int rc = launch_token_get(c->token, refused.data, &bearer, err);
+        int rc = launch_token_get(c->token, refused.data, start + c->patience * INT64_C(1000),
+                                  &bearer, err);
         if (rc < 0)
             return rc;
         exchange->bearer = bearer.data;

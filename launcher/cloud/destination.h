@@ -26,8 +26,10 @@ VMCP_MUST_CHECK int launch_origin_parse(const char *url, struct launch_origin *r
 /* An address literal of loopback or link-local, or `localhost`. */
 bool launch_origin_is_local(const struct launch_origin *origin);
 
+#define LAUNCH_UNIVERSE "googleapis.com" /* where nobody names another */
+
 struct launch_destinations {
-    const char *universe;       /* "googleapis.com" */
+    const char *universe;       /* never NULL */
     const char *api;            /* --api-endpoint, or NULL */
     const char *token_endpoint; /* --token-endpoint, or NULL */
     bool insecure_api;

@@ -4,15 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "lib/json.h"
 #include "resource.h"
 
 enum {
     TRIES = 4,
     VALUE_MAX = 1024 * 1024, /* all attributes of an instance are under 512 KB; escaped, twice */
-    TIMEOUT_MS = 5000
+    TIMEOUT_MS = 5000,
+    PAUSE_MS = 1300
 };
 
 static bool on_compute_engine(void)
@@ -48,6 +49,13 @@ bool launch_metadata_is_there(const struct launch_metadata *metadata)
     return metadata->base[0];
 }
 
+/* Milliseconds until `end`; at most those of one try. */
+static int time_left(const struct launch_metadata *metadata)
+{
+    int64_t left = metadata->end ? metadata->end - launch_uptime_ms() : TIMEOUT_MS;
+    return left < 1 ? 1 : left < TIMEOUT_MS ? (int)left : TIMEOUT_MS;
+}
+
 static int get_once(const struct launch_metadata *metadata, const char *url, struct vmcp_buf *out,
                     long *ret_status, struct vmcp_error *err)
 {
@@ -58,7 +66,7 @@ static int get_once(const struct launch_metadata *metadata, const char *url, str
                                      .direct = true, /* it hands out tokens */
                                      .max_body = VALUE_MAX,
                                      .connect_timeout_ms = TIMEOUT_MS,
-                                     .total_timeout_ms = TIMEOUT_MS};
+                                     .total_timeout_ms = time_left(metadata)};
     int rc = http_client_do(metadata->http, &exchange, &response, err);
     if (rc < 0)
         return rc;
@@ -87,9 +95,10 @@ int launch_metadata_get(const struct launch_metadata *metadata, const char *path
         if (rc == 0)
             rc = vmcp_fail(err, VMCP_E_NETWORK, "the metadata server answers %ld for %s", status,
                            path);
-        if (!again || i == TRIES)
+        bool over = metadata->end && launch_uptime_ms() + PAUSE_MS >= metadata->end;
+        if (!again || over || i == TRIES)
             return vmcp_fail_at(err, VMCP_E_NETWORK, metadata->base, "%s", err->text);
-        nanosleep(&(struct timespec){.tv_sec = i == 1 ? 0 : 1, .tv_nsec = 300000000}, NULL);
+        launch_sleep_ms(i == 1 ? 300 : PAUSE_MS);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "http/client.h"
 #include "lib/buf.h"
@@ -16,6 +17,7 @@
 
 struct launch_metadata {
     struct http_client *http; /* borrowed */
+    int64_t end;              /* launch_uptime_ms() at which a question has to be over; 0: none */
     char base[320];           /* http://HOST/computeMetadata/v1/; "": there is no server */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cloud/resource.h"
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/limits.h"
@@ -79,11 +80,6 @@ int launch_adc_find(const struct launch_settings *settings, const struct launch_
                      path[0] ? " at " : "", path);
 }
 
-const char *launch_adc_universe(const struct launch_adc *adc)
-{
-    return json_string_value(json_object_get(adc->document, "universe_domain"));
-}
-
 static int make(const char *where, const json_t *document, const struct launch_purpose *purpose,
                 int depth, struct launch_source **ret, struct vmcp_error *err);
 
@@ -134,10 +130,30 @@ static int make_impersonated(const char *where, const json_t *document,
                                                LIFETIME, purpose, ret, err);
 }
 
+/* What stands inside another file is of that one's universe, unless it says so itself. */
+static int check_universe(const char *where, const json_t *document,
+                          const struct launch_purpose *purpose, int depth, struct vmcp_error *err)
+{
+    const char *universe = purpose->rules->universe;
+    const json_t *member = json_object_get(document, "universe_domain");
+    const char *said = member ? json_string_value(member) : depth ? universe : LAUNCH_UNIVERSE;
+    char clean[100];
+    if (said && strcmp(said, universe) == 0)
+        return 0;
+    launch_clean(said ? said : "(not a string)", clean, sizeof(clean));
+    return vmcp_fail_at(err, VMCP_E_CREDENTIALS, where,
+                        "its universe_domain is %s, and this run's is %.100s: the environment "
+                        "variable GOOGLE_CLOUD_UNIVERSE_DOMAIN names another, a file does not",
+                        clean, universe);
+}
+
 static int make(const char *where, const json_t *document, const struct launch_purpose *purpose,
                 int depth, struct launch_source **ret, struct vmcp_error *err)
 {
     const char *type = json_string_value(json_object_get(document, "type"));
+    int rc = check_universe(where, document, purpose, depth, err);
+    if (rc < 0)
+        return rc;
     if (type && strcmp(type, "service_account") == 0)
         return launch_source_service_account(where, document, purpose, ret, err);
     if (type && strcmp(type, "authorized_user") == 0)

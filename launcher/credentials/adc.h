@@ -30,10 +30,9 @@ VMCP_MUST_CHECK int launch_adc_find(const struct launch_settings *settings,
                                     const struct launch_metadata *metadata, struct launch_adc *ret,
                                     struct vmcp_error *err);
 
-/* The universe domain that the file names, or NULL. Borrowed. */
-const char *launch_adc_universe(const struct launch_adc *adc);
-
-/* Make the source of what was chosen, and of --impersonate-service-account on top of it. */
+/* Make the source of what was chosen, and of --impersonate-service-account on top of it. A file's
+ * universe_domain (googleapis.com where it names none) has to be that of the run, or it would
+ * choose where its tokens go: VMCP_E_CREDENTIALS. */
 VMCP_MUST_CHECK int launch_adc_source(const struct launch_adc *adc,
                                       const struct launch_settings *settings,
                                       const struct launch_purpose *purpose,

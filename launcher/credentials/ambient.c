@@ -25,6 +25,7 @@ static int fetch_metadata(struct launch_source *source, struct http_client *http
     json_auto_t *answer = NULL;
     bool found = false;
     a->metadata.http = http;
+    a->metadata.end = a->base.end;
     int rc = launch_metadata_get(&a->metadata, "instance/service-accounts/default/token", &text,
                                  &found, err);
     if (rc < 0)

@@ -11,7 +11,13 @@
 #include "cloud/resource.h"
 #include "lib/json.h"
 
-enum { ANSWER_MAX = 64 * 1024, TRIES = 5, PAUSE_MAX_S = 16, SKEW_TOLD_S = 60 };
+enum { ANSWER_MAX = 64 * 1024, TRIES = 5, PAUSE_MAX_S = 16, ONE_TRY_MS = 30000, SKEW_TOLD_S = 60 };
+
+int launch_time_left(int64_t end, int most)
+{
+    int64_t left = end - launch_uptime_ms();
+    return left < 1000 ? 1000 : left < most ? (int)left : most;
+}
 
 void launch_form_add(struct vmcp_buf *form, const char *key, const char *value)
 {
@@ -104,7 +110,8 @@ static int once(struct http_client *http, const struct launch_post *post, json_t
                                      .body = post->body,
                                      .body_len = strlen(post->body),
                                      .bearer = post->bearer,
-                                     .max_body = ANSWER_MAX};
+                                     .max_body = ANSWER_MAX,
+                                     .total_timeout_ms = launch_time_left(post->end, ONE_TRY_MS)};
     int rc = http_client_do(http, &exchange, &response, err);
     *ret_again = rc == -VMCP_E_NETWORK || rc == -VMCP_E_TIMEOUT;
     if (rc == -VMCP_E_TIMEOUT)
@@ -138,6 +145,9 @@ int launch_exchange(struct http_client *http, const struct launch_destinations *
         rc = once(http, post, ret, ret_date, &again, &after, err);
         if (rc == 0 || !again || n == TRIES || after > PAUSE_MAX_S)
             return rc;
-        launch_sleep_ms(launch_pause_ms(n, after, PAUSE_MAX_S));
+        int64_t pause = launch_pause_ms(n, after, PAUSE_MAX_S);
+        if (launch_uptime_ms() + pause >= post->end)
+            return rc;
+        launch_sleep_ms(pause);
     }
 }

@@ -16,7 +16,11 @@ struct launch_post {
     const char *url;
     const char *content_type, *body;
     const char *bearer; /* NULL: none */
+    int64_t end;        /* launch_uptime_ms() at which it has to be over, with its retries */
 };
+
+/* Milliseconds for one request that has to be over at `end`: a second at least, `most` at most. */
+int launch_time_left(int64_t end, int most);
 
 /* Add `&key=value` (or `key=value` first) to a form, escaped. */
 void launch_form_add(struct vmcp_buf *form, const char *key, const char *value);

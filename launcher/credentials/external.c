@@ -10,7 +10,13 @@
 #include "lib/json.h"
 #include "source.h"
 
-enum { SUBJECT_MAX = 64 * 1024, FORM_MAX = 256 * 1024, HEADERS_MAX = 16 };
+enum {
+    SUBJECT_MAX = 64 * 1024,
+    FORM_MAX = 256 * 1024,
+    HEADERS_MAX = 16,
+    URL_MAX = 2048,
+    SUBJECT_MS = 10000
+};
 
 struct external {
     struct launch_source base;
@@ -27,6 +33,33 @@ static const char *member(const json_t *object, const char *name)
 static const json_t *source_of(const struct external *e)
 {
     return json_object_get(e->document, "credential_source");
+}
+
+/* Over plain http only to this machine, this link or its metadata server: who reads the subject
+ * token on its way, or answers with one, decides who we are. */
+static int check_url(const struct external *e, struct vmcp_error *err)
+{
+    const char *url = member(source_of(e), "url"), *base = e->purpose.metadata;
+    char plain[URL_MAX];
+    struct launch_origin to, metadata;
+    size_t len = strcspn(url, "?"); /* a query is no part of where it goes */
+    if (len >= sizeof(plain) || strlen(url) >= sizeof(plain))
+        return vmcp_fail(err, VMCP_E_CREDENTIALS, "credential_source.url is too long");
+    memcpy(plain, url, len);
+    plain[len] = '\0';
+    if (launch_origin_parse(plain, &to, NULL) < 0)
+        return vmcp_fail(err, VMCP_E_CREDENTIALS,
+                         "credential_source.url: https://host[:port]/path is wanted, without a "
+                         "user or odd characters");
+    bool is_metadata = strcmp(to.host, "metadata.google.internal") == 0 ||
+                       (*base && launch_origin_parse(base, &metadata, NULL) == 0 &&
+                        strcmp(to.host, metadata.host) == 0 && to.port == metadata.port);
+    if (to.https || launch_origin_is_local(&to) || is_metadata)
+        return 0;
+    return vmcp_fail(err, VMCP_E_CREDENTIALS,
+                     "credential_source.url would give a token over plain http, from %.100s; that "
+                     "is done on loopback, link-local and from the metadata server only",
+                     to.host);
 }
 
 /* GET the subject token; the headers are those that the file names. */
@@ -49,7 +82,11 @@ static int get_subject(const struct external *e, struct http_client *http, struc
     }
     struct http_exchange exchange = {.url = member(source_of(e), "url"),
                                      .headers = (const char *const *)lines,
-                                     .max_body = SUBJECT_MAX};
+                                     .max_body = SUBJECT_MAX,
+                                     .total_timeout_ms = launch_time_left(e->base.end, SUBJECT_MS),
+                                     /* plain http goes to places where no proxy is asked */
+                                     .direct =
+                                         strncmp(member(source_of(e), "url"), "https:", 6) != 0};
     int rc =
         count < json_object_size(headers)
             ? vmcp_fail(err, VMCP_E_CREDENTIALS,
@@ -59,6 +96,10 @@ static int get_subject(const struct external *e, struct http_client *http, struc
         explicit_bzero(lines[i], strlen(lines[i]));
         free(lines[i]);
     }
+    if (rc == -VMCP_E_NETWORK ||
+        rc == -VMCP_E_TIMEOUT) /* of the credential, not of the operation */
+        return vmcp_fail(err, VMCP_E_CREDENTIALS, "credential_source.url gives no token: %s",
+                         err->text);
     if (rc < 0)
         return rc;
     if (response.status != 200)
@@ -118,8 +159,10 @@ static int fetch(struct launch_source *source, struct http_client *http, struct 
     launch_form_add(&form, "subject_token", subject.data);
     launch_form_add(&form, "subject_token_type", member(e->document, "subject_token_type"));
     rc = vmcp_buf_check(&form, "the subject token", err);
-    struct launch_post post = {
-        .url = e->url, .content_type = "application/x-www-form-urlencoded", .body = form.data};
+    struct launch_post post = {.url = e->url,
+                               .content_type = "application/x-www-form-urlencoded",
+                               .body = form.data,
+                               .end = e->base.end};
     if (rc == 0)
         rc = launch_exchange(http, e->purpose.rules, &post, &answer, &date, err);
     if (rc == 0)
@@ -148,7 +191,10 @@ static int check(const char *where, const struct external *e, struct vmcp_error 
         return vmcp_fail_at(err, VMCP_E_CREDENTIALS, where,
                             "its credential_source is neither a `file` nor a `url`: executables, "
                             "AWS and certificates are not done here");
-    int rc = launch_destination_check(e->purpose.rules, e->url, err);
+    int rc = member(source, "url") ? check_url(e, err) : 0;
+    if (rc < 0)
+        return vmcp_error_locate(err, where);
+    rc = launch_destination_check(e->purpose.rules, e->url, err);
     return rc < 0 ? vmcp_error_locate(err, "token_url") : 0;
 }
 

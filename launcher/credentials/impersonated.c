@@ -65,11 +65,15 @@ static int fetch(struct launch_source *source, struct http_client *http, struct 
     auto_grant struct launch_grant own = {0};
     json_auto_t *answer = NULL;
     int64_t date = 0;
+    i->caller->end = i->base.end;
     int rc = i->caller->fetch(i->caller, http, &own, err);
     if (rc < 0)
         return vmcp_error_locate(err, i->caller->name);
-    struct launch_post post = {
-        .url = i->url, .content_type = "application/json", .body = i->body, .bearer = own.token};
+    struct launch_post post = {.url = i->url,
+                               .content_type = "application/json",
+                               .body = i->body,
+                               .bearer = own.token,
+                               .end = i->base.end};
     rc = launch_exchange(http, i->purpose.rules, &post, &answer, &date, err);
     if (rc == 0)
         rc = read_answer(answer, date, ret, err);

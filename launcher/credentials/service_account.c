@@ -48,8 +48,10 @@ static int fetch(struct launch_source *source, struct http_client *http, struct 
     launch_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
     launch_form_add(&form, "assertion", assertion.token);
     rc = vmcp_buf_check(&form, "the assertion", err);
-    struct launch_post post = {
-        .url = url, .content_type = "application/x-www-form-urlencoded", .body = form.data};
+    struct launch_post post = {.url = url,
+                               .content_type = "application/x-www-form-urlencoded",
+                               .body = form.data,
+                               .end = s->base.end};
     if (rc == 0)
         rc = launch_exchange(http, s->purpose.rules, &post, &answer, &date, err);
     if (rc == 0)

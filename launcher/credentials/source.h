@@ -43,6 +43,7 @@ struct launch_source {
     int (*fetch)(struct launch_source *source, struct http_client *http, struct launch_grant *ret,
                  struct vmcp_error *err);
     void (*free)(struct launch_source *source);
+    int64_t end;    /* launch_uptime_ms() at which a fetch has to be over; the caller's to set */
     char name[300]; /* for people: "key file k.json (vm1@…)" */
 };
 void launch_source_free(struct launch_source *source); /* NULL is fine */
@@ -56,6 +57,7 @@ struct launch_purpose {
     const char *audience; /* origin that it is sent to, with a slash at the end */
     bool self_signed;     /* no token endpoint: sign a JWT that is the token (AIP-4111) */
     const char *iam;      /* base of the IAM Credentials API, with a slash at the end */
+    const char *metadata; /* base of the metadata server; "": there is none */
 };
 
 /* Each makes a source; `where` names the file or attribute, `document` (borrowed) is what it says.

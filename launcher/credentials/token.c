@@ -74,10 +74,11 @@ static int renew_if_due(struct launch_token *token, const char *refused, struct 
     return rc == -VMCP_E_NETWORK && good_enough ? 0 : rc;
 }
 
-int launch_token_get(struct launch_token *token, const char *refused, struct vmcp_buf *out,
-                     struct vmcp_error *err)
+int launch_token_get(struct launch_token *token, const char *refused, int64_t end,
+                     struct vmcp_buf *out, struct vmcp_error *err)
 {
     pthread_mutex_lock(&token->lock);
+    token->source->end = end;
     int rc = renew_if_due(token, refused, err);
     if (rc == 0) {
         vmcp_buf_wipe(out);

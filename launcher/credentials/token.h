@@ -22,10 +22,10 @@ VMCP_MUST_CHECK int launch_token_new(struct launch_source *source, struct launch
 void launch_token_free(struct launch_token *token);
 
 /* Write the access token into `out` (emptied first; wipe it), good for at least 225 s where the
- * source gives that. `refused` is one that was answered with 401 (NULL: none): if it is still the
- * one that is kept, a fresh one is fetched. Errors: VMCP_E_CREDENTIALS, VMCP_E_NETWORK, those of
- * files, each naming the source. */
-VMCP_MUST_CHECK int launch_token_get(struct launch_token *token, const char *refused,
+ * source gives that. At `end` (launch_uptime_ms()) asking for one has to be over. `refused` is one
+ * that was answered with 401 (NULL: none): if it is still the one that is kept, a fresh one is
+ * fetched. Errors: VMCP_E_CREDENTIALS, VMCP_E_NETWORK, those of files, each naming the source. */
+VMCP_MUST_CHECK int launch_token_get(struct launch_token *token, const char *refused, int64_t end,
                                      struct vmcp_buf *out, struct vmcp_error *err);
 
 /* For people: which credential it is. */

@@ -24,8 +24,10 @@ static int fetch(struct launch_source *source, struct http_client *http, struct 
     struct user *u = (struct user *)source;
     json_auto_t *answer = NULL;
     int64_t date = 0;
-    struct launch_post post = {
-        .url = u->url, .content_type = "application/x-www-form-urlencoded", .body = u->form.data};
+    struct launch_post post = {.url = u->url,
+                               .content_type = "application/x-www-form-urlencoded",
+                               .body = u->form.data,
+                               .end = u->base.end};
     int rc = launch_exchange(http, u->purpose.rules, &post, &answer, &date, err);
     if (rc == 0)
         rc = launch_grant_read(answer, ret, err);

@@ -216,6 +216,36 @@ def test_external_account_from_a_url(world):
     assert asked["headers"]["X-Other"] == "1" and "Authorization" not in asked["headers"]
 
 
+@pytest.mark.parametrize("url", [
+    "http://tokens.example/subject", "http://10.0.0.1/subject", "http://metadata.google.internal.evil/",
+    "http://127.0.0.1.evil.example/", "http://127.0.0.1@evil.example/", "HTTP://127.0.0.1/", "ftp://127.0.0.1/",
+    "https://user:pw@tokens.example/", "http://evil.example?x=http://127.0.0.1/", "", "https://a/\t"])
+def test_external_account_over_plain_http(world, url):
+    done = world.refused("credentials", 5, "--credentials", external(world, {"url": url}))
+    assert "credential_source" in done.report["detail"] and not world.endpoint.forms
+
+
+def test_external_account_with_a_query(world):
+    world.metadata.tree["subject"] = "subj3ct.url"
+    path = external(world, {"url": f"http://{world.metadata.host}/computeMetadata/v1/subject?a=1&b=%20",
+                            "headers": {"Metadata-Flavor": "Google"}})
+    launched_with(world, "--credentials", path)
+
+
+def test_external_account_whose_url_says_nothing(world):
+    world.metadata.server.handle_one, kept = lambda request: time.sleep(60), \
+        world.metadata.server.handle_one
+    url = world.metadata.server.origin
+    world.env.pop("GCE_METADATA_HOST")
+    start = time.monotonic()
+    done = world.run("--credentials", external(world, {"url": url + "/subject"}), "--project", PROJECT,
+                     "--zone", "us-central1-a", "--timeout", "3")
+    world.metadata.server.handle_one = kept
+    assert (done.report["code"], done.returncode) == ("credentials", 5), done.stderr
+    assert "credential_source.url" in done.report["detail"] and "workload" in done.report["where"]
+    assert time.monotonic() - start < 9
+
+
 @pytest.mark.parametrize("value", [1, "a\r\nX-Other: b", None])
 def test_external_account_with_a_wrong_header(world, value):
     path = external(world, {"url": f"http://{world.metadata.host}/computeMetadata/v1/subject",
@@ -332,7 +362,7 @@ def test_access_token_file_comes_first(world):
 
 # --- a service account's key
 
-def self_signed(world, *args, key_changes=None):
+def self_signed(world, *args, key_changes=None, **kwargs):
     key, path = world.key_file("https://oauth2.googleapis.com/token", key_changes)
     seen = []
     before = world.endpoint.before
@@ -342,7 +372,7 @@ def self_signed(world, *args, key_changes=None):
         world.compute.tokens.add(seen[-1])
         return before(request)
     world.compute.before = check
-    world.launch("--credentials", str(path), *args)
+    world.launch("--credentials", str(path), *args, **kwargs)
     token = jws.JWS()
     token.deserialize(seen[-1], key)
     assert len(set(seen)) == 1 and not world.endpoint.forms
@@ -357,7 +387,8 @@ def test_self_signed_jwt(world):
 
 
 def test_self_signed_jwt_in_another_universe(world):
-    self_signed(world, key_changes={"universe_domain": "universe.example"})
+    self_signed(world, key_changes={"universe_domain": "universe.example"},
+                env=dict(world.env, GOOGLE_CLOUD_UNIVERSE_DOMAIN="universe.example"))
 
 
 def keyed(world, *args):
@@ -410,6 +441,24 @@ def test_what_is_no_token(world, answer):
     world.refused("credentials", 5, *keyed(world), writes=1)
 
 
+@pytest.mark.parametrize("failure", ["503", "silence"])
+def test_tokens_are_asked_for_within_the_time_out(world, failure):
+    """Five tries of a token endpoint, or four of the metadata server, would take longer."""
+    world.endpoint.fail = lambda: (503, "text/plain", "") if failure == "503" else time.sleep(30)
+    start = time.monotonic()
+    done = world.run(*keyed(world), "--timeout", "3")
+    assert done.returncode in (4, 5) and time.monotonic() - start < 8, done.stderr
+
+
+def test_metadata_is_asked_within_the_time_out(world):
+    answer = world.metadata.answer
+    world.metadata.server.handle_one = lambda request: \
+        time.sleep(30) if request.url.path.endswith("/token") else answer(request)
+    start = time.monotonic()
+    done = world.run("--timeout", "2")
+    assert done.returncode == 4 and time.monotonic() - start < 8, done.stderr
+
+
 @pytest.mark.parametrize("seconds,times", [(3599, 1), (226, 1), (224, None)])
 def test_renewed_before_it_ends(world, seconds, times):
     world.endpoint.answers["expires_in"] = seconds
@@ -418,6 +467,53 @@ def test_renewed_before_it_ends(world, seconds, times):
     # the clock may pass a second between the first and the last call
     assert times is None or len(world.endpoint.forms) <= times + (seconds == 226)
     assert times is not None or len(world.endpoint.forms) == len(calls)
+
+
+# --- the universe
+
+def of_every_type(world, **more):
+    """A good file of each type, with these members besides."""
+    subject = world.write("subject", "subj3ct")
+    _, key = world.key_file(world.endpoint.url)
+    url = f"{world.compute.server.origin}/v1/projects/-/serviceAccounts/{EMAIL}:generateAccessToken"
+    user = {**USER, "token_uri": world.endpoint.url}
+    yield {**json.loads(key.read_text()), **more}
+    yield {**user, **more}
+    yield {**json.loads(open(external(world, {"file": str(subject)})).read()), **more}
+    yield {"type": "impersonated_service_account", "service_account_impersonation_url": url,
+           "source_credentials": user, **more}
+    yield {"type": "impersonated_service_account", "service_account_impersonation_url": url,
+           "source_credentials": {**user, **more}}
+
+
+@pytest.mark.parametrize("universe", ["evil.example", "com", "", None, 7, "googleapis.com.evil.example"])
+def test_no_file_chooses_its_universe(world, universe):
+    for document in of_every_type(world, universe_domain=universe):
+        done = world.run("--credentials", write(world, document))
+        assert (done.report["code"], done.returncode) == ("credentials", 5), (document, done.stderr)
+        assert "GOOGLE_CLOUD_UNIVERSE_DOMAIN" in done.report["detail"]
+        assert "--universe" not in done.report["detail"]
+    assert not world.compute.server.log and not world.endpoint.forms
+
+
+def test_a_file_of_the_runs_universe(world):
+    for n, document in enumerate(of_every_type(world, universe_domain="googleapis.com")):
+        launched_with(world, "--credentials", write(world, document), "--name-suffix", f"n{n}")
+
+
+def test_a_file_of_no_universe_is_googles(world):
+    env = dict(world.env, GOOGLE_CLOUD_UNIVERSE_DOMAIN="universe.example")
+    for document in list(of_every_type(world))[:4]:
+        done = world.run("--credentials", write(world, document), env=env)
+        assert (done.report["code"], done.returncode) == ("credentials", 5)
+        assert "googleapis.com" in done.report["detail"]
+    assert not world.compute.server.log
+
+
+def test_metadata_chooses_no_universe(world):
+    _, path = world.key_file("https://evil.example/token", {"universe_domain": "evil.example"})
+    world.metadata.attributes = {"service-credentials": path.read_text()}
+    world.refused("credentials", 5)
 
 
 # --- where a credential goes
