@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -321,6 +322,74 @@ def test_a_request_that_never_ends_does_not_hold_it(vmcpd):
         start = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - start < 15
+
+
+def test_a_second_signal_ends_the_grace(vmcpd):
+    """And the log says how many requests came to their end, and how many did not."""
+    server = vmcpd({"web": MACHINE}, "--grace", "60s", "--header-timeout", "0")
+    with server.connect() as never, server.connect() as late:
+        for s in (never, late):
+            s.sendall(f"GET {QUESTION} HTTP/1.1\r\nHost: x\r\n".encode())
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        assert eventually(lambda: "stopping on SIGTERM" in server.log)
+        late.sendall(b"\r\n")
+        assert late.recv(100).startswith(b"HTTP/1.1 200 ")
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(1)
+        start = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - start < 5
+    assert "stopping at once on a second signal" in server.log
+    assert "stopped: 1 request finished, 1 cut that did not come to an end" in server.log
+
+
+STRAY = ["HUP", "USR1", "USR2", "PIPE", "ALRM", "VTALRM", "PROF", "IO", "XFSZ"]
+
+
+def test_stray_signals_end_nothing(vmcpd):
+    server = vmcpd()
+    for name in STRAY:
+        server.process.send_signal(getattr(signal, f"SIG{name}"))
+    assert eventually(lambda: server.ask("/readyz").json["generation"] == 2)  # the reload of HUP
+    for name in ("USR1", "USR2"):
+        assert eventually(lambda n=name: f"SIG{n} means nothing here" in server.log)
+    assert server.v2().status == 200
+
+
+def test_signals_that_come_before_it_is_ready(bin, vmcp, scratch):
+    """While it loads, here while it waits for a passphrase: nothing ends the start, and a SIGHUP is
+    a reload as soon as one can be done."""
+    write_json(scratch / "configs/web.json", MACHINE)
+    (scratch / "words").write_text("correct horse\n")
+    (scratch / "words").chmod(0o600)
+    vmcp("keygen", "--alg", "ed25519", "--passphrase", f"file:{scratch}/words", "--out",
+         scratch / "cfg.key")
+    with open(scratch / "vmcpd.err", "ab") as log:
+        process = subprocess.Popen(
+            [bin.vmcpd, "--domain", DOMAIN, "--key", scratch / "cfg.key", "--passphrase", "fd:0",
+             "--configs", scratch / "configs", "--listen", "127.0.0.1:0"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        held = 1 << (signal.SIGHUP - 1)
+        status = Path(f"/proc/{process.pid}/status")
+        assert eventually(lambda: int(re.search(r"SigBlk:\s+(\w+)", status.read_text())[1], 16)
+                          & held)
+        for name in STRAY:
+            process.send_signal(getattr(signal, f"SIG{name}"))
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.stdin.write("correct horse\n")
+        process.stdin.close()
+        assert any("ready on" in line for line in process.stdout)
+        log = scratch / "vmcpd.err"
+        assert eventually(lambda: "reload (SIGHUP): 1 machines" in log.read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def test_many_clients_at_once(vmcpd):

@@ -105,10 +105,11 @@ void http_exchange_end(void *cls, struct MHD_Connection *connection, void **con_
     struct http_server *server = cls;
     struct http_exchange *ex = *con_cls;
     (void)connection;
-    (void)how;
     if (!ex)
         return;
     int64_t now = http_now_us();
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK && atomic_load(&server->stopping))
+        atomic_fetch_add(&server->finished, 1);
     if (ex->answered && server->options.log)
         server->options.log(server->options.app, &ex->req, &ex->reply, now - ex->started_us);
     struct http_link *link = ex->link;

@@ -277,16 +277,28 @@ unsigned http_server_connections(struct http_server *server)
     return http_connections_count(&server->connections);
 }
 
+struct http_drained http_server_drain(struct http_server *server, int grace_ms,
+                                      bool (*is_urgent)(void *arg), void *arg)
+{
+    if (!atomic_load(&server->stopping)) {
+        http_acceptor_stop(&server->acceptor);
+        atomic_store(&server->stopping, true);
+        http_waiting_stop(&server->waiting);
+    }
+    int64_t until = http_now_ms() + grace_ms;
+    size_t busy;
+    while ((busy = http_connections_busy(&server->connections)) > 0 && http_now_ms() < until &&
+           !(is_urgent && is_urgent(arg)))
+        usleep(STOP_LOOK_US);
+    return (struct http_drained){atomic_load(&server->finished), (unsigned)busy};
+}
+
 void http_server_stop(struct http_server *server, int grace_ms)
 {
     if (!server)
         return;
-    http_acceptor_stop(&server->acceptor);
-    atomic_store(&server->stopping, true);
-    http_waiting_stop(&server->waiting);
-    int64_t until = http_now_ms() + grace_ms;
-    while (http_connections_busy(&server->connections) > 0 && http_now_ms() < until)
-        usleep(STOP_LOOK_US);
+    if (!atomic_load(&server->stopping))
+        (void)http_server_drain(server, grace_ms, NULL, NULL);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     free_parts(server);

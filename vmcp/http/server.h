@@ -157,8 +157,19 @@ void http_server_wake(struct http_server *server);
 /* How many connections are open. */
 unsigned http_server_connections(struct http_server *server);
 
-/* Stop accepting, let what is in flight finish within `grace_ms`, close, free. In flight is what
- * the kernel has accepted, a request whose first line has come, and one that is being answered. */
+/* What became of the requests that were there, or came on open connections, when a stop began. */
+struct http_drained {
+    unsigned finished, cut;
+};
+
+/* Stop accepting, and let what is in flight finish within `grace_ms`. In flight is what the kernel
+ * has accepted, a request whose first line has come, and one that is being answered.
+ * `is_urgent(arg)` is asked every few milliseconds whether that is to end now; NULL: never. What
+ * counts as cut is cut by the http_server_stop() that follows. */
+struct http_drained http_server_drain(struct http_server *server, int grace_ms,
+                                      bool (*is_urgent)(void *arg), void *arg);
+
+/* Drain, unless that was done; close, free. */
 void http_server_stop(struct http_server *server, int grace_ms);
 
 /* A listening socket on "ADDR:PORT" alone, see http_listener_open(). *ret_port is the port in use

@@ -23,6 +23,7 @@ struct http_server {
     struct http_tls_slot tls; /* empty: plain HTTP */
     pthread_key_t spare;      /* an exchange that the thread does not need now */
     atomic_bool stopping;
+    atomic_uint finished; /* requests whose answers have gone out since then */
 };
 
 void http_reply_clear(struct http_reply *reply);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vmcpd - the signed configuration responder. */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -22,6 +20,7 @@
 #include "sandbox.h"
 #include "service.h"
 #include "settings.h"
+#include "signals.h"
 #include "verbs.h"
 #include "watch.h"
 
@@ -94,15 +93,31 @@ static void answer_control(struct loop *loop)
 /* 0, or the signal that ends the server. */
 static int take_signal(struct loop *loop)
 {
-    struct signalfd_siginfo info;
     struct vmcp_error err = {0};
-    if (read(loop->signals, &info, sizeof(info)) != sizeof(info))
+    int number = srv_signals_next(loop->signals);
+    if (number == SIGUSR1 || number == SIGUSR2) {
+        srv_message(SRV_INFO,
+                    "vmcpd: SIGUSR%d means nothing here; SIGHUP reloads and opens the access log "
+                    "again, SIGTERM stops",
+                    number == SIGUSR1 ? 1 : 2);
         return 0;
-    if (info.ssi_signo != SIGHUP)
-        return (int)info.ssi_signo;
+    }
+    if (number != SIGHUP)
+        return number;
     (void)reopen_log(loop, &err); /* it was told; the reload is another matter */
     reload(loop, "SIGHUP", NULL, &err);
     return 0;
+}
+
+/* While it stops: has a second signal come, of those that end it? */
+static bool is_urgent(void *arg)
+{
+    const struct loop *loop = arg;
+    int number = srv_signals_next(loop->signals);
+    if (number != SIGTERM && number != SIGINT)
+        return false;
+    srv_message(SRV_INFO, "vmcpd: stopping at once on a second signal");
+    return true;
 }
 
 /* Until a signal ends it; gives that back. */
@@ -155,7 +170,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
         rc = srv_exporter_start(&loop->exporter, &loop->service, loop->transport.server, err);
     if (rc < 0) {
         srv_exporter_stop(&loop->exporter);
-        srv_transport_stop(transport, &loop->transport);
+        srv_transport_stop(transport, &loop->transport, is_urgent, loop);
         return rc;
     }
     fflush(stdout);
@@ -167,7 +182,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
     srv_notify("STOPPING=1");
     srv_message(SRV_INFO, "vmcpd: stopping on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     srv_exporter_stop(&loop->exporter);
-    srv_transport_stop(transport, &loop->transport);
+    srv_transport_stop(transport, &loop->transport, is_urgent, loop);
     return 0;
 }
 
@@ -199,17 +214,9 @@ static int run(const struct srv_settings *settings, struct vmcp_error *err)
     if (settings->check) {
         printf("vmcpd: all good: an answer of each machine was made and verified\n");
     } else {
-        sigset_t signals;
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGHUP);
-        /* From here on a signal is waited for; before, it just ends the program. Blocked before any
-         * thread is made. */
-        sigprocmask(SIG_BLOCK, &signals, NULL);
-        loop.signals = signalfd(-1, &signals, SFD_CLOEXEC);
-        rc = loop.signals < 0 ? vmcp_fail(err, VMCP_E_INTERNAL, "signalfd: %s", strerror(errno))
-                              : serve(settings, &loop, err);
+        rc = srv_signals_open(&loop.signals, err);
+        if (rc == 0)
+            rc = serve(settings, &loop, err);
     }
     close_loop(&loop);
     return rc;
@@ -228,8 +235,7 @@ int main(int argc, char **argv)
     struct srv_settings settings = {0};
     auto_passphrase struct vmcp_passphrase pass = {0};
     bool help = false;
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow is a write that fails, and no more */
+    srv_signals_hold();
     if (argc > 1 && strcmp(argv[1], "reload") == 0)
         return srv_verb_reload(argc - 1, argv + 1);
     int rc = argc > 1 ? srv_verb_check(argv[1], &err) : 0;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
+
 static int parse_mode(const char *text, mode_t *ret, struct vmcp_error *err)
 {
     size_t len = text ? strlen(text) : 0;
@@ -125,9 +127,18 @@ int srv_transport_start(const struct srv_transport_settings *s, struct srv_trans
     return rc;
 }
 
-void srv_transport_stop(const struct srv_transport_settings *s, struct srv_transport *t)
+void srv_transport_stop(const struct srv_transport_settings *s, struct srv_transport *t,
+                        bool (*is_urgent)(void *arg), void *arg)
 {
-    http_server_stop(t->server, (int)(1000 * s->grace));
+    if (t->server) {
+        struct http_drained d =
+            http_server_drain(t->server, (int)(1000 * s->grace), is_urgent, arg);
+        srv_message(d.cut ? SRV_WARNING : SRV_INFO,
+                    "vmcpd: stopped: %u request%s finished, %u cut%s", d.finished,
+                    d.finished == 1 ? "" : "s", d.cut,
+                    d.cut ? " that did not come to an end within the grace" : "");
+    }
+    http_server_stop(t->server, 0);
     t->server = NULL;
     for (size_t i = 0; i < t->count; i++)
         http_listener_close(&t->listeners[i]);

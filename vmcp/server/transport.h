@@ -65,8 +65,9 @@ VMCP_MUST_CHECK int srv_transport_start(const struct srv_transport_settings *set
                                         struct http_server_options options, struct http_tls *tls,
                                         struct vmcp_error *err);
 
-/* Stop within the settings' grace, and close what is still open. */
+/* Stop within the settings' grace, or sooner where `is_urgent(arg)` says so (NULL: never), and
+ * close what is still open. Tells what became of the requests that were there. */
 void srv_transport_stop(const struct srv_transport_settings *settings,
-                        struct srv_transport *transport);
+                        struct srv_transport *transport, bool (*is_urgent)(void *arg), void *arg);
 
 #endif
