@@ -215,6 +215,128 @@ static void key_lists(void **state)
     }
 }
 
+/* -- machines and jobs ------------------------------------------------------------------------- */
+
+#define JOB "{\"schedule\":\"0 8 * * *\",\"launch\":\"web\"}"
+#define WEB "{\"name\":\"web\",\"secret\":\"a-long-enough-secret\"}"
+
+static const char *const contents[VMCP_KINDS] = {WEB, JOB};
+
+static struct vmcp_expect expectation(enum vmcp_kind kind, const struct vmcp_trust *trust)
+{
+    return (struct vmcp_expect){.kind = kind,
+                                .trust = trust,
+                                .domain = "cfg.example.org",
+                                .machine = "web",
+                                .hostid = "host-1",
+                                .salt = "Salt-1",
+                                .now = 1700000000,
+                                .complete = true};
+}
+
+/* How it comes out where `kind` is expected; what is good is of that kind, and of nothing else. */
+static int verify_as(enum vmcp_kind kind, const char *token, const struct vmcp_trust *trust,
+                     struct vmcp_error *err)
+{
+    struct vmcp_expect e = expectation(kind, trust);
+    auto_answer struct vmcp_answer a = {0};
+    int rc = vmcp_answer_verify(token, strlen(token), &e, &a, err);
+    if (rc == 0) {
+        assert_int_equal(a.kind, kind);
+        assert_int_equal(a.job != NULL, kind == VMCP_KIND_JOB);
+        assert_int_equal(a.params != NULL, kind == VMCP_KIND_MACHINE);
+    }
+    return rc;
+}
+
+/* The machine `web` and the job `web`, of one domain and key, to the same question. */
+static void a_machine_is_no_job(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"ed25519", "p-256", "rsa-2048"};
+    struct vmcp_error err;
+    for (size_t i = 0; i < UNIT_COUNT(keys) * VMCP_KINDS; i++) {
+        enum vmcp_kind kind = (enum vmcp_kind)(i % VMCP_KINDS), other = (enum vmcp_kind) !kind;
+        auto_trust struct vmcp_trust *trust = NULL;
+        auto_free char *token = NULL;
+        struct vmcp_key *key = unit_key(keys[i / VMCP_KINDS]);
+        const struct vmcp_claims claims = {.kind = kind,
+                                           .domain = "cfg.example.org",
+                                           .machine = "web",
+                                           .hostid = "host-1",
+                                           .salt = "Salt-1",
+                                           .iat = 1700000000,
+                                           .ttl = VMCP_TTL_DEFAULT,
+                                           .params = contents[kind]};
+        assert_good("", vmcp_trust_new("cfg.example.org", &trust, &err), err);
+        assert_good("", vmcp_trust_add_key(trust, key, &err), err);
+        assert_good("", vmcp_answer_sign_v2(&claims, key, NULL, &token, &err), err);
+        assert_good(token, verify_as(kind, token, trust, &err), err);
+        assert_code(token, verify_as(other, token, trust, &err), err, VMCP_E_TYP);
+    }
+}
+
+/* What only who has the key could make: the header of one kind over the content of the other. */
+static void a_mixture_is_neither(void **state)
+{
+    (void)state;
+    static const struct {
+        enum vmcp_kind kind;
+        const char *typ, *content;
+        enum vmcp_code code;
+    } rows[] = {
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":" JOB, VMCP_OK},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"machine\":" WEB, VMCP_E_CLAIMS},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":" JOB ",\"machine\":" WEB, VMCP_E_CLAIMS},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":" JOB ",\"gce\":{}", VMCP_E_CLAIMS},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":" JOB ",\"count\":1", VMCP_E_CLAIMS},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":" WEB, VMCP_E_JOB},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":[]", VMCP_E_JOB},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"job\":null", VMCP_E_JOB},
+        {VMCP_KIND_JOB, "vmcp-job+jwt", "\"x\":1", VMCP_E_JOB},
+        {VMCP_KIND_JOB, "vmcp+jwt", "\"job\":" JOB, VMCP_E_TYP},
+        {VMCP_KIND_JOB, "VMCP-JOB+JWT", "\"job\":" JOB, VMCP_E_TYP},
+        {VMCP_KIND_JOB, "vmcp-job+jwt ", "\"job\":" JOB, VMCP_E_TYP},
+        {VMCP_KIND_JOB, "vmcp-job", "\"job\":" JOB, VMCP_E_TYP},
+        {VMCP_KIND_MACHINE, "vmcp+jwt", "\"machine\":" WEB, VMCP_OK},
+        {VMCP_KIND_MACHINE, "vmcp+jwt", "\"job\":" JOB, VMCP_E_CLAIMS},
+        {VMCP_KIND_MACHINE, "vmcp+jwt", "\"machine\":" WEB ",\"job\":" JOB, VMCP_E_CLAIMS},
+        {VMCP_KIND_MACHINE, "vmcp+jwt", "\"machine\":" JOB, VMCP_E_MACHINE},
+        {VMCP_KIND_MACHINE, "vmcp-job+jwt", "\"machine\":" WEB, VMCP_E_TYP},
+    };
+    struct vmcp_error err;
+    auto_trust struct vmcp_trust *trust = NULL;
+    assert_good("", vmcp_trust_new("cfg.example.org", &trust, &err), err);
+    assert_good("", vmcp_trust_add_key(trust, unit_key("ed25519"), &err), err);
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        char header[128], payload[1024];
+        snprintf(header, sizeof(header), "{\"alg\":\"EdDSA\",\"typ\":\"%s\"}", rows[i].typ);
+        snprintf(payload, sizeof(payload),
+                 "{\"iss\":\"cfg.example.org\",\"sub\":\"web\",\"aud\":\"host-1\",\"nonce\":"
+                 "\"Salt-1\",\"iat\":1700000000,\"exp\":1700000300,\"jti\":\"1\",\"serial\":1,%s}",
+                 rows[i].content);
+        auto_free char *token = unit_token(unit_key("ed25519"), "EdDSA", header, payload);
+        if (rows[i].code == VMCP_OK)
+            assert_good(payload, verify_as(rows[i].kind, token, trust, &err), err);
+        else
+            assert_code(payload, verify_as(rows[i].kind, token, trust, &err), err, rows[i].code);
+    }
+}
+
+/* Version 1 has nothing to tell the kinds apart by: it carries machines only. */
+static void version_1_has_no_jobs(void **state)
+{
+    (void)state;
+    struct vmcp_error err;
+    auto_trust struct vmcp_trust *trust = NULL;
+    auto_answer struct vmcp_answer a = {0};
+    assert_good("", vmcp_trust_new("cfg.example.org", &trust, &err), err);
+    assert_good("", vmcp_trust_add_key(trust, unit_key("rsa-2048"), &err), err);
+    struct vmcp_expect e = expectation(VMCP_KIND_JOB, trust);
+    e.format = VMCP_FORMAT_V1;
+    assert_code("", vmcp_answer_verify("{}", 2, &e, &a, &err), err, VMCP_E_USAGE);
+}
+
 /* The deciders are not too narrow: what is nearly of a kind is seen as such. */
 static void texts_at_the_border(void **state)
 {
@@ -237,6 +359,9 @@ int main(void)
         cmocka_unit_test(signing_inputs),
         cmocka_unit_test(key_lists),
         cmocka_unit_test(texts_at_the_border),
+        cmocka_unit_test(a_machine_is_no_job),
+        cmocka_unit_test(a_mixture_is_neither),
+        cmocka_unit_test(version_1_has_no_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ int vmcp_answer_draft(const struct vmcp_claims *c, struct vmcp_buf *ret, struct 
 {
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX);
     vmcp_buf_reserve(&b, strlen(c->params) + (c->gce ? strlen(c->gce) : 0) + CLAIMS_MAX);
-    vmcp_buf_adds(&b, "{\"machine\":");
+    vmcp_buf_addf(&b, "{\"%s\":", vmcp_kind_name(c->kind));
     vmcp_buf_adds(&b, c->params);
     if (c->gce) {
         vmcp_buf_adds(&b, ",\"gce\":");
@@ -84,10 +84,10 @@ static void add_answering(struct vmcp_buf *b, const struct vmcp_claims *c, const
                   (long long)c->iat + c->ttl);
 }
 
-int vmcp_answer_header(const struct vmcp_key *key, const struct vmcp_alg *alg, struct vmcp_buf *ret,
-                       struct vmcp_error *err)
+int vmcp_answer_header(enum vmcp_kind kind, const struct vmcp_key *key, const struct vmcp_alg *alg,
+                       struct vmcp_buf *ret, struct vmcp_error *err)
 {
-    return vmcp_jws_header(alg ? alg : vmcp_alg_default(key), VMCP_ANSWER_TYP,
+    return vmcp_jws_header(alg ? alg : vmcp_alg_default(key), vmcp_kind_typ(kind),
                            vmcp_key_thumbprint(key), ret, err);
 }
 
@@ -110,7 +110,7 @@ int vmcp_answer_sign_v2(const struct vmcp_claims *c, const struct vmcp_key *key,
     if (rc < 0)
         return rc;
     if (!c->header)
-        rc = vmcp_answer_header(key, alg, &header, err);
+        rc = vmcp_answer_header(c->kind, key, alg, &header, err);
     if (rc < 0)
         return rc;
     return vmcp_jws_sign_rest(key, alg ? alg : vmcp_alg_default(key),
@@ -121,6 +121,7 @@ void vmcp_answer_clear(struct vmcp_answer *answer)
 {
     json_decref(answer->params);
     json_decref(answer->gce);
+    json_decref(answer->job);
     vmcp_diags_clear(&answer->notes);
     *answer = (struct vmcp_answer){0};
 }

@@ -22,11 +22,10 @@
 #include "diag.h"
 #include "error.h"
 #include "key.h"
+#include "kind.h"
 #include "limits.h"
 #include "sign.h"
 #include "trust.h"
-
-#define VMCP_ANSWER_TYP "vmcp+jwt" /* `typ` of a version 2 answer (RFC 8725, section 3.11) */
 
 enum vmcp_format { VMCP_FORMAT_V2, VMCP_FORMAT_V1 };
 
@@ -38,29 +37,32 @@ VMCP_MUST_CHECK int vmcp_format_parse(const char *name, enum vmcp_format *ret,
 
 /* What a version 2 answer says. All borrowed. */
 struct vmcp_claims {
+    enum vmcp_kind kind;
     const char *domain;           /* iss */
-    const char *machine;          /* sub */
+    const char *machine;          /* sub: the machine's name, or the job's */
     const char *hostid;           /* aud */
     const char *salt;             /* nonce */
     const char *jti;              /* NULL: a fresh UUID */
     int64_t iat;                  /* seconds since 1970 */
     int ttl;                      /* seconds, VMCP_TTL_MIN..VMCP_TTL_MAX */
     int64_t serial;               /* 0..VMCP_SERIAL_MAX */
-    const char *params;           /* the machine as JSON text: an object of strings and integers */
-    const char *gce;              /* an object as JSON text, or NULL */
-    int64_t count;                /* VMs; 0: not said */
+    const char *params;           /* the machine as JSON text: an object of strings and integers;
+                                     or the job */
+    const char *gce;              /* an object as JSON text, or NULL; of a machine */
+    int64_t count;                /* VMs; 0: not said; of a machine */
     const struct vmcp_buf *draft; /* of the last four (vmcp_answer_draft()); NULL: made here */
     const struct vmcp_buf
         *header; /* of key and algorithm (vmcp_answer_header()); NULL: made here */
 };
 
-/* Prepare the protected header of answers by `key` and `alg` (NULL: the key's default), in
- * base64url. */
-VMCP_MUST_CHECK int vmcp_answer_header(const struct vmcp_key *key, const struct vmcp_alg *alg,
-                                       struct vmcp_buf *ret, struct vmcp_error *err);
+/* Prepare the protected header of answers of a kind by `key` and `alg` (NULL: the key's default),
+ * in base64url. */
+VMCP_MUST_CHECK int vmcp_answer_header(enum vmcp_kind kind, const struct vmcp_key *key,
+                                       const struct vmcp_alg *alg, struct vmcp_buf *ret,
+                                       struct vmcp_error *err);
 
-/* Prepare what does not depend on the question, so that a server does it once for each machine:
- * `params`, `gce`, `serial` and `count`, as the first part of the payload, in base64url. */
+/* Prepare what does not depend on the question, so that a server does it once for each machine or
+ * job: `params`, `gce`, `serial` and `count`, as the first part of the payload, in base64url. */
 VMCP_MUST_CHECK int vmcp_answer_draft(const struct vmcp_claims *claims, struct vmcp_buf *ret,
                                       struct vmcp_error *err);
 
@@ -78,9 +80,11 @@ typedef void (*vmcp_on_check)(void *arg, const char *what, const char *with, int
  * makes a missing expectation that the format can check VMCP_E_USAGE. */
 struct vmcp_expect {
     enum vmcp_format format;
+    enum vmcp_kind kind;            /* a job: version 2 only */
     const struct vmcp_trust *trust; /* never NULL */
     const char *domain;             /* version 2 only */
-    const char *machine;            /* version 2 only; may be NULL even if complete */
+    const char *machine;            /* the name, or the job's; version 2 only; may be NULL even if
+                                       complete */
     const char *hostid;             /* version 2 only */
     const char *salt;               /* never NULL */
     const char *name;               /* version 1 only: what `name` must be */
@@ -104,17 +108,19 @@ enum {
 /* A good answer. */
 struct vmcp_answer {
     enum vmcp_format format;
-    json_t *params; /* the machine, owned; without `signature` */
-    json_t *gce;    /* owned; NULL if absent */
-    int64_t count;  /* 1 if absent */
-    int64_t serial; /* 0 in version 1 */
+    enum vmcp_kind kind; /* as was expected */
+    json_t *params;      /* the machine, owned; without `signature`; NULL: a job */
+    json_t *job;         /* owned: what vmcp_job_read() takes; NULL: a machine */
+    json_t *gce;         /* owned; NULL if absent */
+    int64_t count;       /* 1 if absent */
+    int64_t serial;      /* 0 in version 1 */
     int64_t iat, exp;
     char domain[VMCP_DOMAIN_MAX + 1]; /* "" in version 1 */
-    char machine[VMCP_NAME_MAX + 1];  /* "" in version 1 */
+    char machine[VMCP_NAME_MAX + 1];  /* the name, or the job's; "" in version 1 */
     char jti[128];                    /* "" in version 1; cut, for the report only */
     char alg[8];
     char thumbprint[VMCP_THUMBPRINT_LEN + 1];
-    struct vmcp_diags notes; /* warnings about the machine, owned */
+    struct vmcp_diags notes; /* warnings about the machine or job, owned */
     unsigned unchecked; /* VMCP_UNCHECKED_…: what the expectation left open or the format lacks */
 };
 

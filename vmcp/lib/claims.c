@@ -66,11 +66,12 @@ static int integer_claim(const json_t *payload, const char *claim, int64_t *ret,
 /* What each claim must equal, whole, and what it means when it does not. */
 int vmcp_claims_strings(const json_t *payload, const struct vmcp_expect *e, struct vmcp_error *err)
 {
+    const bool is_job = e->kind == VMCP_KIND_JOB;
     const struct row rows[] = {
         {"iss", e->domain, VMCP_E_DOMAIN_MISMATCH, SHOWN_MAX, "the answer is of ", "; ",
          " was wanted"},
-        {"sub", e->machine, VMCP_E_MACHINE_MISMATCH, SHOWN_MAX, "the answer is the machine ", "; ",
-         " was wanted"},
+        {"sub", e->machine, is_job ? VMCP_E_JOB_MISMATCH : VMCP_E_MACHINE_MISMATCH, SHOWN_MAX,
+         is_job ? "the answer is the job " : "the answer is the machine ", "; ", " was wanted"},
         {"aud", e->hostid, VMCP_E_HOSTID_MISMATCH, HOSTID_SHOWN,
          "the answer was made for the host id ", "; ours is ", ""},
         {"nonce", e->salt, VMCP_E_SALT_MISMATCH, SHOWN_MAX, "the answer was made for the salt ",
@@ -140,7 +141,7 @@ static int check_serial(const json_t *p, const struct vmcp_expect *e, struct vmc
     if (a->serial < e->min_serial)
         return vmcp_fail_at(err, VMCP_E_SERIAL, "serial",
                             "serial %lld is under %lld, which was seen before: the server is "
-                            "stale, or its machine file was put back",
+                            "stale, or its file was put back",
                             (long long)a->serial, (long long)e->min_serial);
     return 0;
 }

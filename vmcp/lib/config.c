@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "auto.h"
 #include "buf.h"
 #include "file.h"
 #include "gcehint.h"
+#include "job.h"
 #include "json.h"
 #include "machine.h"
 #include "macro.h"
 #include "name.h"
 #include "options.h"
 
-static void check_top(const json_t *root, struct vmcp_diags *diags)
+static void check_top(const json_t *root, enum vmcp_kind kind, struct vmcp_diags *diags)
 {
-    static const char *const known[] = {"serial", "machine", "gce", "v1", "count"};
+    static const char *const of_machine[] = {"serial", "machine", "gce", "v1", "count"};
+    static const char *const of_job[] = {"serial", "job"};
+    const char *const *known = kind == VMCP_KIND_JOB ? of_job : of_machine;
+    size_t count = kind == VMCP_KIND_JOB ? 2 : 5;
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)root, key, value)
     {
         bool found = false;
-        for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        for (size_t i = 0; i < count; i++)
             found = found || strcmp(known[i], key) == 0;
         char pointer[VMCP_PARAMETER_KEY_MAX] = "";
         vmcp_json_pointer_add(pointer, sizeof(pointer), key);
-        const char *near =
-            found ? NULL : vmcp_suggest(key, known, sizeof(known) / sizeof(*known), sizeof(*known));
+        const char *near = found ? NULL : vmcp_suggest(key, known, count, sizeof(*known));
         if (near)
             vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, true,
                             "`%.64s` is unknown here; did you mean `%s`?", key, near);
         else if (!found)
-            vmcp_diag_error(diags, VMCP_E_CONFIG, pointer, true,
-                            "`%.64s` is unknown here; there are serial, machine, gce, v1 and count",
-                            key);
+            vmcp_diag_error(
+                diags, VMCP_E_CONFIG, pointer, true, "`%.64s` is unknown here; there are %s", key,
+                kind == VMCP_KIND_JOB ? "serial and job" : "serial, machine, gce, v1 and count");
     }
 }
 
@@ -184,12 +185,27 @@ static void check_all_macros(struct vmcp_config *c, const char *prefix, struct v
         check_macros(c->gce, "/gce", all, &c->macros, diags);
 }
 
-static void check_document(json_t *root, int dirfd, struct vmcp_config *c, struct vmcp_diags *diags)
+/* A job's file. What only Cloud Scheduler writes is not signed. */
+static void check_job(const json_t *root, struct vmcp_config *c, struct vmcp_diags *diags)
+{
+    json_t *document = json_object_get(root, "job");
+    auto_job struct vmcp_job job = {0};
+    check_top(root, VMCP_KIND_JOB, diags);
+    c->serial = take_integer(root, "serial", 0, VMCP_SERIAL_MAX, 0, diags);
+    if (!document)
+        vmcp_diag_error(diags, VMCP_E_CONFIG, "", false,
+                        "a job file is {\"serial\": N, \"job\": {…}}, and this one has no `job`");
+    else if (vmcp_job_read(document, "/job", diags, &job, NULL) == 0)
+        vmcp_job_strip(document);
+    c->job = json_incref(document);
+}
+
+static void check_machine(json_t *root, int dirfd, struct vmcp_config *c, struct vmcp_diags *diags)
 {
     json_t *machine = json_object_get(root, "machine");
     const char *prefix = machine ? "/machine" : "";
     if (machine) {
-        check_top(root, diags);
+        check_top(root, VMCP_KIND_MACHINE, diags);
         take_beside(root, c, diags);
         check_metadata(c, diags);
     } else {
@@ -207,6 +223,26 @@ static void check_document(json_t *root, int dirfd, struct vmcp_config *c, struc
     check_all_macros(c, prefix, diags);
 }
 
+static void check_document(json_t *root, enum vmcp_config_want want, int dirfd,
+                           struct vmcp_config *c, struct vmcp_diags *diags)
+{
+    bool is_job = json_is_object(json_object_get(root, "job")) && !json_object_get(root, "machine");
+    bool is_machine = json_object_get(root, "machine") && !json_object_get(root, "job");
+    if (want == VMCP_WANT_MACHINE && is_job) {
+        vmcp_diag_error(diags, VMCP_E_CONFIG, "/job", true,
+                        "a job: its file belongs into the folder `" VMCP_JOBS_FOLDER
+                        "` beside the machine files");
+    } else if (want == VMCP_WANT_JOB && is_machine) {
+        vmcp_diag_error(diags, VMCP_E_CONFIG, "/machine", true,
+                        "a machine: its file does not belong into the folder of jobs");
+    } else if (want == VMCP_WANT_JOB || is_job) {
+        c->kind = VMCP_KIND_JOB;
+        check_job(root, c, diags);
+    } else {
+        check_machine(root, dirfd, c, diags);
+    }
+}
+
 /* A fault of the JSON itself, as a diagnosis with its place. */
 static void add_syntax_error(struct vmcp_diags *diags, const struct vmcp_error *err)
 {
@@ -216,8 +252,9 @@ static void add_syntax_error(struct vmcp_diags *diags, const struct vmcp_error *
         last->line = last->column = 1;
 }
 
-int vmcp_config_parse(const char *name, const char *text, size_t len, int dirfd,
-                      struct vmcp_config *ret, struct vmcp_diags *diags, struct vmcp_error *err)
+int vmcp_config_parse_as(enum vmcp_config_want want, const char *name, const char *text, size_t len,
+                         int dirfd, struct vmcp_config *ret, struct vmcp_diags *diags,
+                         struct vmcp_error *err)
 {
     auto_diags struct vmcp_diags own = {0};
     auto_config struct vmcp_config c = {0};
@@ -233,83 +270,35 @@ int vmcp_config_parse(const char *name, const char *text, size_t len, int dirfd,
     if (vmcp_json_parse_object(text, len, &root, &syntax) < 0) {
         add_syntax_error(diags, &syntax);
     } else {
-        check_document(root, dirfd, &c, diags);
-        if (diags->want_gce && diags->errors == before)
+        check_document(root, want, dirfd, &c, diags);
+        if (diags->want_gce && diags->errors == before && c.kind == VMCP_KIND_MACHINE)
             vmcp_gcehint_check(&c, diags);
         vmcp_diags_locate(diags, text, len);
     }
     if (diags->errors > before) {
         rc = vmcp_diags_check(diags, err);
-        return rc < 0 ? rc : vmcp_fail(err, VMCP_E_CONFIG, "the machine file is wrong");
+        return rc < 0 ? rc : vmcp_fail(err, VMCP_E_CONFIG, "the file is wrong");
     }
     *ret = c;
     c = (struct vmcp_config){0};
     return 0;
 }
 
-/* "configs/web.json" to "web". */
-static int name_of_path(const char *path, char *name, size_t size, struct vmcp_error *err)
+int vmcp_config_parse(const char *name, const char *text, size_t len, int dirfd,
+                      struct vmcp_config *ret, struct vmcp_diags *diags, struct vmcp_error *err)
 {
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    size_t len = strlen(base);
-    if (len > 5 && strcmp(base + len - 5, ".json") == 0)
-        len -= 5;
-    int rc = vmcp_machine_name_check(base, len, err);
-    if (rc < 0)
-        return vmcp_fail_at(err, VMCP_E_CONFIG, path,
-                            "the file is named after its machine, NAME.json, and %s",
-                            err ? err->text : "");
-    snprintf(name, size, "%.*s", (int)len, base);
-    return 0;
-}
-
-/* The folder that the file lies in; -1 for standard input. */
-static int open_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    auto_free char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    return folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-}
-
-int vmcp_config_load(const char *path, struct vmcp_config *ret, struct vmcp_diags *diags,
-                     struct vmcp_error *err)
-{
-    char name[VMCP_NAME_MAX + 1];
-    auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
-    struct stat st;
-    int rc = name_of_path(path, name, sizeof(name), err);
-    /* A pipe among the machine files would hold the program for ever. */
-    if (rc == 0 && stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        rc = vmcp_fail_at(err, VMCP_E_FILE, path, "is not a regular file");
-    if (rc == 0)
-        rc = vmcp_file_read(path, VMCP_FILE_PUBLIC, &b, err);
-    if (rc < 0)
-        return rc;
-    auto_close int folder = open_folder(path);
-    rc = vmcp_config_parse(name, b.data ? b.data : "", b.len, folder, ret, diags, err);
-    if (rc < 0 && err) {
-        char where[sizeof(err->where) * 4];
-        snprintf(where, sizeof(where), "%s:%s", path, err->where);
-        return vmcp_fail_at(err, err->code, where, "%s", err->text);
-    }
-    return rc;
-}
-
-bool vmcp_config_is_file_name(const char *name)
-{
-    size_t len = strlen(name);
-    return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".json") == 0;
+    return vmcp_config_parse_as(VMCP_WANT_MACHINE, name, text, len, dirfd, ret, diags, err);
 }
 
 bool vmcp_config_needs_v2(const struct vmcp_config *config)
 {
-    return (config->gce && !config->v1) || config->count > 1;
+    return config->kind == VMCP_KIND_JOB || (config->gce && !config->v1) || config->count > 1;
 }
 
 void vmcp_config_clear(struct vmcp_config *config)
 {
     json_decref(config->machine);
     json_decref(config->gce);
+    json_decref(config->job);
     *config = (struct vmcp_config){0};
 }

@@ -59,6 +59,30 @@ void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_ke
     va_end(args);
 }
 
+void vmcp_diag_into(struct vmcp_diags *diags, size_t offset)
+{
+    if (diags->count && diags->count < VMCP_DIAGS_MAX)
+        diags->items[diags->count - 1].into = offset + 1;
+}
+
+/* How many bytes of text a string's first `into` bytes are written with, with its opening quote. An
+ * escape may stand for up to three bytes: what it is about then begins with it. */
+static size_t written(const char *text, size_t len, size_t into)
+{
+    size_t at = 1;
+    for (size_t told = 0; told < into && at < len && text[at] != '"'; told++) {
+        unsigned code = 0;
+        if (text[at] != '\\') {
+            at++;
+            continue;
+        }
+        if (at + 5 < len && text[at + 1] == 'u' && sscanf(text + at + 2, "%4x", &code) == 1)
+            told += code >= 0x800 ? 2 : code >= 0x80;
+        at += text[at + 1] == 'u' ? 6 : 2;
+    }
+    return at;
+}
+
 void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len)
 {
     auto_free struct vmcp_json_place *places = calloc(diags->count + 1, sizeof(*places));
@@ -76,6 +100,8 @@ void vmcp_diags_locate(struct vmcp_diags *diags, const char *text, size_t len)
         struct vmcp_diag *d = places[i].arg;
         d->line = places[i].pos.line;
         d->column = places[i].pos.column;
+        if (d->into && places[i].offset < len && text[places[i].offset] == '"')
+            d->column += written(text + places[i].offset, len - places[i].offset, d->into - 1);
     }
 }
 

@@ -13,6 +13,7 @@ struct vmcp_diag {
     enum vmcp_code code;
     char pointer[160];   /* RFC 6901, into the document; "" is the whole */
     bool at_key;         /* about the key there, not the value */
+    size_t into;         /* about this byte of the string there, from 1; 0: about all of it */
     size_t line, column; /* from 1, in bytes; 0: not known, see vmcp_diags_locate() */
     char text[256];
     size_t order; /* used while sorting */
@@ -30,6 +31,9 @@ void vmcp_diag_error(struct vmcp_diags *diags, enum vmcp_code code, const char *
                      bool at_key, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void vmcp_diag_warning(struct vmcp_diags *diags, const char *pointer, bool at_key, const char *fmt,
                        ...) __attribute__((format(printf, 4, 5)));
+
+/* The last error is about one byte, from 0, of the string at its pointer. */
+void vmcp_diag_into(struct vmcp_diags *diags, size_t offset);
 
 /* Give line and column to those that have none, by their pointers into `text`, which
  * vmcp_json_parse() accepted. */

@@ -58,6 +58,7 @@ enum vmcp_exit {
     X(CONFIG, "config-invalid", 500, 3, "a machine file breaks its rules")                         \
     X(MACHINE, "machine-invalid", 500, 1, "the machine breaks the VMCP schema")                    \
     X(MACRO, "macro-invalid", 500, 3, "a ${vmcp.…} macro is unknown or not allowed there")         \
+    X(JOB, "job-invalid", 500, 1, "the job breaks its rules")                                      \
     X(PLAN, "plan-invalid", 500, 3, "the machine cannot become a Compute Engine instance")         \
     /* keys and trust */                                                                           \
     X(KEY, "key-malformed", 500, 3, "not a key that can be read")                                  \
@@ -80,6 +81,7 @@ enum vmcp_exit {
     X(REQUEST_MALFORMED, "request-malformed", 400, 4, "the HTTP request breaks the rules")         \
     X(NOT_FOUND, "not-found", 404, 4, "there is nothing at this path")                             \
     X(MACHINE_UNKNOWN, "machine-unknown", 404, 4, "there is no machine of that name")              \
+    X(JOB_UNKNOWN, "job-unknown", 404, 4, "there is no job of that name")                          \
     X(METHOD, "method-not-allowed", 405, 4, "the path does not take this method")                  \
     X(NO_RSA_KEY, "no-rsa-key", 406, 3, "version 1 needs an active RSA key")                       \
     X(VERSION_2_ONLY, "version-2-only", 406, 3, "version 1 cannot carry this machine")             \
@@ -100,6 +102,7 @@ enum vmcp_exit {
     X(CLAIMS, "claims-malformed", 500, 1, "a claim is missing or of the wrong type")               \
     X(DOMAIN_MISMATCH, "domain-mismatch", 500, 1, "the answer is of another domain")               \
     X(MACHINE_MISMATCH, "machine-mismatch", 500, 1, "the answer is another machine's")             \
+    X(JOB_MISMATCH, "job-mismatch", 500, 1, "the answer is another job")                           \
     X(HOSTID_MISMATCH, "hostid-mismatch", 500, 1, "the answer is for another host")                \
     X(SALT_MISMATCH, "salt-mismatch", 500, 1, "the answer is to another question: a replay")       \
     X(NOT_YET_VALID, "not-yet-valid", 500, 1, "the answer is from the future")                     \

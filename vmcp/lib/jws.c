@@ -139,7 +139,9 @@ static int check_header(struct vmcp_jws *jws, const char *want_typ, struct vmcp_
     jws->typ = json_string_value(typ);
     jws->kid = json_string_value(kid);
     if (want_typ && (!jws->typ || strcmp(jws->typ, want_typ) != 0))
-        return vmcp_fail_at(err, VMCP_E_TYP, "header", "`typ` is not \"%s\"", want_typ);
+        return vmcp_fail_at(err, VMCP_E_TYP, "header", "`typ` is %s%.32s%s, not \"%s\"",
+                            jws->typ ? "\"" : "", jws->typ ? jws->typ : "missing",
+                            jws->typ ? "\"" : "", want_typ);
     jws->alg = json_is_string(alg) ? vmcp_alg_find(json_string_value(alg)) : NULL;
     if (!jws->alg)
         return vmcp_fail_at(err, VMCP_E_ALG, "header",

@@ -24,6 +24,25 @@
 #define VMCP_DIAGS_MAX         1000             /* errors and warnings of one file */
 #define VMCP_SERIAL_MAX        9007199254740991 /* 2^53-1: what every JSON reader can hold */
 
+/* jobs */
+#define VMCP_JOBS_MAX              100000      /* in one catalogue */
+#define VMCP_JOB_URI_MAX           2083        /* Cloud Scheduler's */
+#define VMCP_JOB_HEADERS_MAX       100         /* of one request */
+#define VMCP_JOB_HEADERS_BYTES_MAX (80 * 1024) /* names and values; Cloud Scheduler's */
+#define VMCP_JOB_DESCRIPTION_MAX   500         /* Cloud Scheduler's */
+#define VMCP_JOB_TEXT_MAX          2083        /* an account, scope, audience */
+#define VMCP_JOB_FIELD_MAX         255         /* of ${vmcp.previous.FIELD} */
+#define VMCP_JOB_PREVIOUS_MAX      1024        /* what that becomes */
+#define VMCP_JOB_RETRIES_MAX       5
+#define VMCP_JOB_DOUBLINGS_MAX     1000
+#define VMCP_JOB_DEADLINE_MIN      15 /* attemptDeadline */
+#define VMCP_JOB_DEADLINE_MAX      1800
+#define VMCP_JOB_DEADLINE_DEFAULT  180
+#define VMCP_SCHEDULE_MAX          500              /* characters */
+#define VMCP_SCHEDULE_EVERY_MAX    (31 * 24 * 3600) /* `every N minutes|hours` */
+#define VMCP_ZONE_NAME_MAX         64
+#define VMCP_ZONE_FILE_MAX         (64 * 1024)
+
 /* keys */
 #define VMCP_KEY_FILE_MAX      (64 * 1024)
 #define VMCP_RSA_BITS_MIN      2048

@@ -44,6 +44,10 @@ static int respond_v1(const struct vmcp_subject *s, const json_t *expanded, cons
 int vmcp_respond_check(const struct vmcp_config *c, const struct vmcp_question *q,
                        struct vmcp_error *err)
 {
+    if (q->format == VMCP_FORMAT_V1 && c->kind == VMCP_KIND_JOB)
+        return vmcp_fail(err, VMCP_E_VERSION_2_ONLY,
+                         "%s is a job, and version 1 has none; ask with Accept: application/jose",
+                         c->name);
     if (q->format == VMCP_FORMAT_V1 && vmcp_config_needs_v2(c))
         return vmcp_fail(err, VMCP_E_VERSION_2_ONLY,
                          "%s has a part that version 1 cannot carry; ask with Accept: "
@@ -58,8 +62,10 @@ int vmcp_respond_check(const struct vmcp_config *c, const struct vmcp_question *
 /* The claims that come from the machine file, but for its texts. */
 static struct vmcp_claims claims_of(const struct vmcp_config *c)
 {
-    return (struct vmcp_claims){
-        .machine = c->name, .serial = c->serial, .count = c->count > 1 ? c->count : 0};
+    return (struct vmcp_claims){.kind = c->kind,
+                                .machine = c->name,
+                                .serial = c->serial,
+                                .count = c->count > 1 ? c->count : 0};
 }
 
 static int make_draft(const struct vmcp_config *c, const json_t *machine, const json_t *gce,
@@ -78,7 +84,8 @@ static int make_draft(const struct vmcp_config *c, const json_t *machine, const 
 int vmcp_respond_draft(const struct vmcp_config *config, struct vmcp_buf *ret,
                        struct vmcp_error *err)
 {
-    return make_draft(config, config->machine, config->gce, ret, err);
+    return make_draft(config, config->kind == VMCP_KIND_JOB ? config->job : config->machine,
+                      config->gce, ret, err);
 }
 
 int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
@@ -98,7 +105,8 @@ int vmcp_respond(const struct vmcp_responder *r, const struct vmcp_subject *s,
         return respond_v1(s, machine, q->salt, key, ret_answer, err);
     claims.draft = s->v2 && !machine ? s->v2 : &made;
     if (rc == 0 && claims.draft == &made)
-        rc = make_draft(c, machine ? machine : c->machine, gce ? gce : c->gce, &made, err);
+        rc = machine ? make_draft(c, machine, gce ? gce : c->gce, &made, err)
+                     : vmcp_respond_draft(c, &made, err);
     if (rc == 0)
         rc = vmcp_uuid_make(ret_jti, err);
     if (rc < 0)

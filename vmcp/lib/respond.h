@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* respond.h - from a question and a machine file to the signed answer: the responder's side, shared
- * by `vmcpd` and `vmcp sign`. */
+/* respond.h - from a question and a machine or job file to the signed answer: the responder's side,
+ * shared by `vmcpd` and `vmcp sign`. */
 #ifndef VMCP_RESPOND_H
 #define VMCP_RESPOND_H
 
@@ -21,8 +21,8 @@ struct vmcp_responder {
     int ttl;               /* of a version 2 answer, seconds */
     const uint8_t *secret; /* of ${vmcp.hmac.…}; NULL: none */
     size_t secret_len;
-    const struct vmcp_buf *header; /* vmcp_answer_header() of the key and algorithm that are given
-                                      in version 2; NULL: made for each answer */
+    const struct vmcp_buf *header; /* vmcp_answer_header() of the kind, and the key and algorithm
+                                      that are given in version 2; NULL: made for each answer */
 };
 
 /* The machine to answer with. The drafts are of a machine without macros; NULL: made here (a server

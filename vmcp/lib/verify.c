@@ -6,6 +6,7 @@
 #include "base64.h"
 #include "buf.h"
 #include "claims.h"
+#include "job.h"
 #include "json.h"
 #include "jws.h"
 #include "machine.h"
@@ -17,6 +18,8 @@ static int check_expectation(const struct vmcp_expect *e, struct vmcp_error *err
 {
     if (!e->salt)
         return vmcp_fail(err, VMCP_E_USAGE, "an answer cannot be checked without the salt");
+    if (e->kind != VMCP_KIND_MACHINE && e->format == VMCP_FORMAT_V1)
+        return vmcp_fail(err, VMCP_E_USAGE, "version 1 carries machines only");
     if (!e->complete || e->format == VMCP_FORMAT_V1)
         return 0;
     if (!e->domain)
@@ -36,9 +39,29 @@ static unsigned left_open(const struct vmcp_expect *e)
            (e->min_serial > 0 ? 0u : VMCP_UNCHECKED_SERIAL);
 }
 
+/* A job, and nothing that a machine has. */
+static int take_job(const json_t *p, struct vmcp_answer *a, struct vmcp_error *err)
+{
+    static const char *const others[] = {"machine", "gce", "count"};
+    json_t *document = json_object_get(p, "job");
+    auto_job struct vmcp_job job = {0};
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (json_object_get(p, others[i]))
+            return vmcp_fail_at(err, VMCP_E_CLAIMS, others[i],
+                                "the claim `%s` does not stand beside a job", others[i]);
+    int rc = vmcp_job_read(document, "/job", &a->notes, &job, err);
+    if (rc < 0)
+        return rc;
+    a->job = json_incref(document);
+    return 0;
+}
+
 /* The machine and what stands beside it. */
 static int take_machine(const json_t *p, struct vmcp_answer *a, struct vmcp_error *err)
 {
+    if (json_object_get(p, "job"))
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "job",
+                            "the claim `job` does not stand beside a machine");
     json_t *machine = json_object_get(p, "machine");
     json_t *gce = json_object_get(p, "gce");
     const json_t *count = json_object_get(p, "count");
@@ -71,7 +94,8 @@ static int take_names(const json_t *p, struct vmcp_answer *a, struct vmcp_error 
     if (vmcp_domain_check(domain, strlen(domain), NULL) < 0)
         return vmcp_fail_at(err, VMCP_E_CLAIMS, "iss", "the claim `iss` is not a domain");
     if (vmcp_machine_name_check(machine, strlen(machine), NULL) < 0)
-        return vmcp_fail_at(err, VMCP_E_CLAIMS, "sub", "the claim `sub` is not a machine's name");
+        return vmcp_fail_at(err, VMCP_E_CLAIMS, "sub", "the claim `sub` is not a %s's name",
+                            vmcp_kind_name(a->kind));
     copy_claim(a->domain, sizeof(a->domain), p, "iss");
     copy_claim(a->machine, sizeof(a->machine), p, "sub");
     copy_claim(a->jti, sizeof(a->jti), p, "jti");
@@ -107,13 +131,17 @@ static int check_claims_of(const json_t *p, const struct vmcp_expect *e, struct 
         return rc;
     rc = take_names(p, a, err);
     if (rc < 0)
-        return vmcp_claims_told(e, "names", "a domain and a machine's name", rc, err);
+        return vmcp_claims_told(e, "names",
+                                e->kind == VMCP_KIND_JOB ? "a domain and a job's name"
+                                                         : "a domain and a machine's name",
+                                rc, err);
     rc = vmcp_claims_time(p, e, a, err);
     if (rc == 0)
         rc = vmcp_claims_serial(p, e, a, err);
     if (rc < 0)
         return rc;
-    return vmcp_claims_told(e, "machine", "the schema", take_machine(p, a, err), err);
+    rc = e->kind == VMCP_KIND_JOB ? take_job(p, a, err) : take_machine(p, a, err);
+    return vmcp_claims_told(e, vmcp_kind_name(e->kind), "the schema", rc, err);
 }
 
 /* Is there anything, and is it at least not of the other version? Whoever mixes the two up is told
@@ -151,8 +179,11 @@ static int verify_v2(const char *text, size_t len, const struct vmcp_expect *e,
     auto_jws struct vmcp_jws jws = {0};
     int rc = check_likeness(text, len, VMCP_FORMAT_V2, err);
     if (rc == 0)
-        rc = vmcp_jws_parse(text, len, VMCP_ANSWER_TYP, &jws, err);
-    if (vmcp_claims_told(e, "form and header", "a JWS of type vmcp+jwt", rc, err) < 0)
+        rc = vmcp_jws_parse(text, len, vmcp_kind_typ(e->kind), &jws, err);
+    if (vmcp_claims_told(e, "form and header",
+                         e->kind == VMCP_KIND_JOB ? "a JWS of type vmcp-job+jwt"
+                                                  : "a JWS of type vmcp+jwt",
+                         rc, err) < 0)
         return rc;
     rc = check_signature(&jws, e, a, err);
     return rc < 0 ? rc : check_claims_of(jws.payload, e, a, err);
@@ -247,7 +278,7 @@ static int verify_v1(const char *text, size_t len, const struct vmcp_expect *e,
 int vmcp_answer_verify(const char *text, size_t len, const struct vmcp_expect *expect,
                        struct vmcp_answer *ret, struct vmcp_error *err)
 {
-    auto_answer struct vmcp_answer a = {.format = expect->format};
+    auto_answer struct vmcp_answer a = {.format = expect->format, .kind = expect->kind};
     int rc = check_expectation(expect, err);
     if (rc == 0)
         rc = expect->format == VMCP_FORMAT_V1 ? verify_v1(text, len, expect, &a, err)

@@ -33,8 +33,8 @@ struct srv_signer {
     int ttl;
     uint8_t secret[VMCP_SECRET_MAX];
     size_t secret_len;
-    struct vmcp_buf header;         /* of all version 2 answers: one key makes them */
-    _Atomic(struct key_set *) sets; /* one for each thread that ever signed; it only grows */
+    struct vmcp_buf headers[VMCP_KINDS]; /* of all version 2 answers: one key makes them */
+    _Atomic(struct key_set *) sets;      /* one for each thread that ever signed; it only grows */
 };
 
 static void key_set_free(struct key_set *set)
@@ -55,7 +55,8 @@ void srv_signer_free(struct srv_signer *signer)
     for (size_t i = 0; i < signer->count; i++)
         vmcp_key_unref(signer->keys[i]);
     OPENSSL_cleanse(signer->secret, sizeof(signer->secret));
-    vmcp_buf_clear(&signer->header);
+    for (int kind = 0; kind < VMCP_KINDS; kind++)
+        vmcp_buf_clear(&signer->headers[kind]);
     free(signer);
 }
 
@@ -103,10 +104,13 @@ int srv_signer_new(const struct srv_signer_options *o, struct srv_signer **ret,
     s->rsa_alg = o->rsa_alg;
     s->ttl = o->ttl;
     rc = take_keys(s, o->ring, err);
-    s->header = (struct vmcp_buf)VMCP_BUF(VMCP_ANSWER_MAX);
-    if (rc == 0 && s->count)
-        rc = vmcp_answer_header(s->keys[0], choose_alg(s, VMCP_FORMAT_V2, s->keys[0]), &s->header,
-                                err);
+    for (int kind = 0; kind < VMCP_KINDS; kind++) {
+        s->headers[kind] = (struct vmcp_buf)VMCP_BUF(VMCP_ANSWER_MAX);
+        if (rc == 0 && s->count)
+            rc = vmcp_answer_header((enum vmcp_kind)kind, s->keys[0],
+                                    choose_alg(s, VMCP_FORMAT_V2, s->keys[0]), &s->headers[kind],
+                                    err);
+    }
     if (rc == 0 && o->secret_file)
         rc = load_secret(s, o->secret_file, err);
     if (rc < 0) {
@@ -165,12 +169,12 @@ int srv_signer_can(const struct srv_signer *signer, const struct srv_machine *ma
 
 static int make_answer(struct srv_signer *s, struct srv_work *w)
 {
+    const struct srv_machine *m = w->machine;
     const struct vmcp_responder responder = {.domain = s->domain,
                                              .ttl = s->ttl,
                                              .secret = s->secret_len ? s->secret : NULL,
                                              .secret_len = s->secret_len,
-                                             .header = &s->header};
-    const struct srv_machine *m = w->machine;
+                                             .header = &s->headers[m->config.kind]};
     const struct vmcp_subject subject = {.config = &m->config,
                                          .v1 = m->v1.text.data ? &m->v1 : NULL,
                                          .v2 = m->drafted ? &m->v2 : NULL};
@@ -218,6 +222,7 @@ int srv_signer_self_check(struct srv_signer *s, const struct srv_machine *machin
     srv_signer_submit(s, &w);
     auto_free char *text = w.answer;
     struct vmcp_expect expect = {.format = VMCP_FORMAT_V2,
+                                 .kind = machine->config.kind,
                                  .trust = trust,
                                  .domain = s->domain,
                                  .machine = machine->config.name,
