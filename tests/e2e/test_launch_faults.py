@@ -57,6 +57,7 @@ NEWER = {"error": {"code": 403, "message": "Quota exceeded for quota metric 'Que
 AGAIN = [
     api_error(400, "resourceNotReady", "x"), api_error(403, "rateLimitExceeded", "x"),
     (403, "application/json; charset=UTF-8", NEWER), api_error(409, "resourceInUse", "x"),
+    api_error(409, "concurrentModification", "x"),
     api_error(429, "rateLimitExceeded", "x"), (429, "application/json", {}),
     (429, "text/plain", "", {"Retry-After": "2"}), api_error(500, "internalError", "x"),
     api_error(500, "backendError", "x"), (502, "text/html", "<html>bad gateway</html>"),
