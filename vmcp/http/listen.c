@@ -64,6 +64,21 @@ static int open_socket(const struct addrinfo *a)
     return taken;
 }
 
+/* What helps where bind(2) failed, behind what failed. */
+static const char *advice(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "; `ss -ltnp` shows who does";
+    case EADDRNOTAVAIL:
+        return "; `ip address` shows those of this machine";
+    case EACCES:
+        return "; ports below 1024 take root, CAP_NET_BIND_SERVICE or a socket from systemd";
+    default:
+        return "";
+    }
+}
+
 static int open_inet(const char *addr_port, struct http_listener *ret, struct vmcp_error *err)
 {
     char host[256];
@@ -79,8 +94,8 @@ static int open_inet(const char *addr_port, struct http_listener *ret, struct vm
                             gai_strerror(gai));
     ret->fd = open_socket(list);
     if (ret->fd < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, addr_port, "cannot listen here: %s",
-                            strerror(errno));
+        return vmcp_fail_at(err, VMCP_E_NETWORK, addr_port, "cannot listen here: %s%s",
+                            strerror(errno), advice(errno));
     return 0;
 }
 

@@ -171,3 +171,12 @@ int vmcp_error_locate(struct vmcp_error *err, const char *where)
         set_where(err, where);
     return -(int)err->code;
 }
+
+int vmcp_error_option(struct vmcp_error *err, const char *option, const char *value)
+{
+    if (!err)
+        return -(int)VMCP_E_INTERNAL;
+    if (value)
+        return vmcp_fail(err, err->code, "--%s %s: %s", option, value, err->text);
+    return vmcp_fail_at(err, err->code, err->where, "--%s: %s", option, err->text);
+}

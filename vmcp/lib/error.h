@@ -154,6 +154,11 @@ int vmcp_vfail_at(struct vmcp_error *err, enum vmcp_code code, const char *where
 /* Put `where` in front of a failure that has no place yet, and return -err->code. */
 int vmcp_error_locate(struct vmcp_error *err, const char *where);
 
+/* Name the option that a failure comes from: `where` stays, and the text becomes "--option: TEXT".
+ * With `value` (NULL: the place says it) that is the place, and the text becomes "--option VALUE:
+ * TEXT". Returns -err->code. */
+int vmcp_error_option(struct vmcp_error *err, const char *option, const char *value);
+
 /* Make one line of UTF-8 of any bytes, in place: what is not a character, or a control character
  * (those of the direction of writing too), becomes question marks, and the value of a `pin-value=`
  * (RFC 7512) one `*`. Every message goes through it: it may quote a hostile document or a key's

@@ -110,6 +110,10 @@ static int load_state(struct vmcp_keyring *ring, const char *dir, enum vmcp_key_
     int count = scandir(folder, &entries, is_key_file, alphasort);
     if (count < 0 && errno == ENOENT && state != VMCP_KEY_ACTIVE)
         return 0;
+    if (count < 0 && errno == ENOENT)
+        return vmcp_fail_at(err, VMCP_E_FILE, dir,
+                            "there is no folder `active` in it; a keys folder is the one that has "
+                            "active, next and retired in it, and they have the keys");
     if (count < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be opened: %s", strerror(errno));
     for (int i = 0; i < count; i++) {

@@ -138,8 +138,8 @@ static int list_folder(const char *folder, struct arrivals *ret, struct vmcp_err
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, only_machine_files, alphasort), rc = 0;
     if (count < 0)
-        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "the folder cannot be opened: %s",
-                            strerror(errno));
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
+                            "--configs: the folder cannot be opened: %s", strerror(errno));
     if (count > VMCP_MACHINES_MAX)
         rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d machines", VMCP_MACHINES_MAX);
     ret->items = calloc((size_t)count + 1, sizeof(*ret->items));
@@ -223,7 +223,7 @@ static int load_folder(struct srv_catalogue *c, const char *folder, bool with_v1
                             bad == 1 ? " is" : "s are");
     if (c->count == 0)
         return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
-                            "there is no machine file in it; NAME.json is wanted");
+                            "--configs: there is no machine file in it; NAME.json is wanted");
     return 0;
 }
 

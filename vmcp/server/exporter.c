@@ -105,9 +105,8 @@ int srv_exporter_open(struct srv_exporter *e, const char *place, struct vmcp_err
 {
     if (!place)
         return 0;
-    int rc = http_listener_open(place, 0660, &e->listener, err);
-    if (rc < 0)
-        return rc;
+    if (http_listener_open(place, 0660, &e->listener, err) < 0)
+        return vmcp_error_option(err, "metrics", place);
     bool is_unix = e->listener.port == 0;
     printf("vmcpd: metrics on %s%s%s\n", is_unix ? "" : "http://", e->listener.text,
            is_unix ? "" : "/metrics");

@@ -147,7 +147,10 @@ static int listen_for_control(const struct srv_settings *settings, struct loop *
 {
     auto_free char *path = NULL;
     int rc = srv_control_path(settings->control, &path, err);
-    return rc < 0 || !path ? rc : srv_control_listen(path, &loop->control, err);
+    if (rc < 0 || !path)
+        return rc;
+    rc = srv_control_listen(path, &loop->control, err);
+    return rc < 0 ? vmcp_error_option(err, "control", path) : 0;
 }
 
 static int serve(const struct srv_settings *settings, struct loop *loop, struct vmcp_error *err)

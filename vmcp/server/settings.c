@@ -84,7 +84,7 @@ static const struct vmcp_option options[] = {
 
 const struct vmcp_command srv_command = {
     .name = "vmcpd",
-    .operands = "[reload]",
+    .operands = "| vmcpd reload [options]",
     .summary = "answers configuration requests, signed over the caller's salt",
     .options = options,
     .max_operands = 0,
@@ -108,6 +108,21 @@ static int check_alg(struct srv_settings *s, struct vmcp_error *err)
     return 0;
 }
 
+/* Of the places where it could answer, --metrics has one of its own. */
+static int check_places(const struct srv_settings *s, struct vmcp_error *err)
+{
+    const struct vmcp_list *listen = &s->transport.listen;
+    for (size_t i = 0; s->metrics && i < listen->count; i++)
+        if (srv_transport_same_place(s->metrics, listen->items[i]))
+            return vmcp_fail(err, VMCP_E_USAGE,
+                             "--metrics %s: is a place of --listen; metrics are answered at "
+                             "another, like 127.0.0.1:9465",
+                             s->metrics);
+    if (s->access_log && !*s->access_log)
+        return vmcp_fail(err, VMCP_E_USAGE, "--access-log: off, - or the name of a file is wanted");
+    return 0;
+}
+
 static int check(struct srv_settings *s, struct vmcp_error *err)
 {
     if (!s->domain || !s->configs)
@@ -125,9 +140,11 @@ static int check(struct srv_settings *s, struct vmcp_error *err)
     if (strcmp(s->sandbox, "on") != 0 && strcmp(s->sandbox, "off") != 0)
         return vmcp_fail(err, VMCP_E_USAGE, "--sandbox %s: on or off is wanted", s->sandbox);
     s->transport.domain = s->domain;
+    if (vmcp_domain_check(s->domain, strlen(s->domain), err) < 0)
+        return vmcp_error_option(err, "domain", s->domain);
     int rc = check_alg(s, err);
     if (rc == 0)
-        rc = vmcp_domain_check(s->domain, strlen(s->domain), err);
+        rc = check_places(s, err);
     return rc < 0 ? rc : srv_transport_check(&s->transport, err);
 }
 

@@ -75,9 +75,8 @@ static int take_keys(struct srv_signer *s, const struct vmcp_keyring *ring, stru
 static int load_secret(struct srv_signer *s, const char *path, struct vmcp_error *err)
 {
     auto_secret_buf struct vmcp_buf b = VMCP_BUF(VMCP_SECRET_MAX);
-    int rc = vmcp_macro_read_secret(path, &b, err);
-    if (rc < 0)
-        return rc;
+    if (vmcp_macro_read_secret(path, &b, err) < 0)
+        return vmcp_error_option(err, "secret", NULL);
     memcpy(s->secret, b.data, b.len);
     s->secret_len = b.len;
     return 0;

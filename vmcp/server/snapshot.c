@@ -75,10 +75,10 @@ static int load_keys(const struct srv_settings *o, struct srv_snapshot *s, struc
         if (rc == 0)
             rc = vmcp_keyring_add(&s->ring, key, VMCP_KEY_ACTIVE, shown ? shown : "", err);
     }
-    if (rc == 0 && o->keys_dir)
-        rc = vmcp_keyring_load(&s->ring, o->keys_dir, o->pass, false, err);
     if (rc < 0)
-        return rc;
+        return vmcp_error_option(err, "key", NULL);
+    if (o->keys_dir && vmcp_keyring_load(&s->ring, o->keys_dir, o->pass, false, err) < 0)
+        return vmcp_error_option(err, "keys", NULL);
     for (size_t i = 0; i < s->ring.count; i++) {
         const struct vmcp_keyring_entry *e = &s->ring.entries[i];
         int64_t until = e->since + o->retire_after + 1;
@@ -142,6 +142,8 @@ static int load_keylist(const struct srv_settings *o, struct srv_snapshot *s,
     if (rc == 0)
         rc = read_document(o->keystore_dir, VMCP_KEYLIST_SIG_FILE, VMCP_SIGNATURE_MAX,
                            &s->keylist_sig, err);
+    if (rc < 0)
+        return vmcp_error_option(err, "keystore", NULL);
     for (size_t i = 0; rc == 0 && i < s->ring.count; i++) {
         const struct vmcp_keyring_entry *e = &s->ring.entries[i];
         if (vmcp_key_type(e->key) == VMCP_KEY_RSA &&
@@ -205,9 +207,10 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
                                         .secret_file = o->secret};
     if (rc == 0)
         rc = srv_signer_new(&signer, &s->signer, err);
-    if (rc == 0)
-        rc = srv_catalogue_load(o->configs, vmcp_keyring_signing_key(&s->ring, true) != NULL,
-                                report, arg, &s->catalogue, err);
+    if (rc < 0)
+        return rc;
+    rc = srv_catalogue_load(o->configs, vmcp_keyring_signing_key(&s->ring, true) != NULL, report,
+                            arg, &s->catalogue, err);
     if (rc == 0 && o->fallback)
         rc = srv_catalogue_set_default(s->catalogue, o->fallback, err);
     return rc < 0 ? rc : check_answers(s, err);

@@ -27,8 +27,25 @@ static int parse_trusted(const struct srv_transport_settings *s, struct http_tru
     if (s->trusted_proxies.count > HTTP_TRUSTED_MAX)
         return vmcp_fail(err, VMCP_E_USAGE, "at most %d --trusted-proxy", HTTP_TRUSTED_MAX);
     for (ret->count = 0; rc == 0 && ret->count < s->trusted_proxies.count; ret->count++)
-        rc = http_cidr_parse(s->trusted_proxies.items[ret->count], &ret->items[ret->count], err);
+        if (http_cidr_parse(s->trusted_proxies.items[ret->count], &ret->items[ret->count], err) < 0)
+            rc = vmcp_error_option(err, "trusted-proxy", s->trusted_proxies.items[ret->count]);
     return rc;
+}
+
+bool srv_transport_same_place(const char *a, const char *b)
+{
+    const char *port = strrchr(a, ':');
+    return strcmp(a, b) == 0 && !(port && strcmp(port, ":0") == 0);
+}
+
+static int check_places(const struct vmcp_list *listen, struct vmcp_error *err)
+{
+    for (size_t i = 0; i < listen->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (srv_transport_same_place(listen->items[i], listen->items[j]))
+                return vmcp_fail(err, VMCP_E_USAGE, "--listen %s: is given twice",
+                                 listen->items[i]);
+    return 0;
 }
 
 int srv_transport_hosts(const struct srv_transport_settings *s, struct http_hosts *ret,
@@ -54,8 +71,27 @@ int srv_transport_check(const struct srv_transport_settings *s, struct vmcp_erro
                          "certificate");
     int rc = parse_mode(s->listen_mode, &mode, err);
     if (rc == 0)
+        rc = check_places(&s->listen, err);
+    if (rc == 0)
         rc = parse_trusted(s, &trusted, err);
     return rc < 0 ? rc : srv_transport_hosts(s, &hosts, err);
+}
+
+/* Is an error's place, which may be cut at the front, this file? */
+static bool is_place(const struct vmcp_error *err, const char *path)
+{
+    size_t len = path ? strlen(path) : 0, seen = strlen(err->where);
+    return seen && len >= seen && strcmp(path + len - seen, err->where) == 0;
+}
+
+/* Say which of the three files an error is of, where they are three. */
+static int name_tls_option(const struct srv_transport_settings *s, struct vmcp_error *err)
+{
+    bool cert = is_place(err, s->tls_cert), key = is_place(err, s->tls_key);
+    bool ca = is_place(err, s->client_ca);
+    if (cert + key + ca != 1)
+        return -(int)err->code;
+    return vmcp_error_option(err, cert ? "tls-cert" : key ? "tls-key" : "client-ca", NULL);
 }
 
 int srv_transport_load_tls(const struct srv_transport_settings *s, struct http_tls **ret,
@@ -64,7 +100,8 @@ int srv_transport_load_tls(const struct srv_transport_settings *s, struct http_t
     struct http_tls_files files = {
         .cert = s->tls_cert, .key = s->tls_key, .client_ca = s->client_ca};
     *ret = NULL;
-    return s->tls_cert ? http_tls_load(&files, ret, err) : 0;
+    int rc = s->tls_cert ? http_tls_load(&files, ret, err) : 0;
+    return rc < 0 ? name_tls_option(s, err) : 0;
 }
 
 int srv_transport_open(const struct srv_transport_settings *s, struct srv_transport *t,
@@ -79,7 +116,9 @@ int srv_transport_open(const struct srv_transport_settings *s, struct srv_transp
             return vmcp_fail(err, VMCP_E_USAGE, "at most %d places to listen at",
                              HTTP_LISTENERS_MAX);
         rc = http_listener_open(s->listen.items[i], mode, &t->listeners[t->count], err);
-        t->count += rc == 0;
+        if (rc < 0)
+            return vmcp_error_option(err, "listen", s->listen.items[i]);
+        t->count++;
     }
     if (rc == 0 && t->count == 0)
         rc = vmcp_fail(err, VMCP_E_USAGE,

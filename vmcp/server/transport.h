@@ -48,6 +48,9 @@ VMCP_MUST_CHECK int srv_transport_check(const struct srv_transport_settings *set
 VMCP_MUST_CHECK int srv_transport_hosts(const struct srv_transport_settings *settings,
                                         struct http_hosts *ret, struct vmcp_error *err);
 
+/* Would two places be one? Not where the kernel is to choose a free port. */
+bool srv_transport_same_place(const char *a, const char *b);
+
 /* The certificate that the settings name. *ret is new, http_tls_unref(); NULL where they name none.
  * Errors: those of http_tls_load(). */
 VMCP_MUST_CHECK int srv_transport_load_tls(const struct srv_transport_settings *settings,

@@ -12,6 +12,7 @@
 #include "lib/auto.h"
 #include "lib/buf.h"
 #include "lib/options.h"
+#include "settings.h"
 
 struct args {
     const char *control;
@@ -140,6 +141,10 @@ int srv_verb_check(const char *word, struct vmcp_error *err)
 {
     static const char *const verbs[] = {"reload"};
     const char *near = word[0] == '-' ? NULL : vmcp_suggest(word, verbs, 1, sizeof(*verbs));
+    for (const struct vmcp_option *o = srv_command.options; o->name; o++)
+        if (strcmp(o->name, word) == 0)
+            return vmcp_fail(err, VMCP_E_USAGE, "there is no verb %s; did you mean --%s?", word,
+                             o->name);
     return near ? vmcp_fail(err, VMCP_E_USAGE, "there is no verb %s; did you mean %s?", word, near)
                 : 0;
 }
