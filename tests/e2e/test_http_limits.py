@@ -48,6 +48,40 @@ def ask(port, source="127.0.0.1", target="/healthz", headers=None, timeout=5):
         connection.close()
 
 
+@pytest.mark.parametrize("places", [8, 64])
+def test_who_does_not_read_an_answer_gives_way(vmcpd, scratch, places):
+    """All places are taken by clients that asked and never read; what they are sent fits into no
+    buffer of the kernel. Another client is answered at once, again and again."""
+    path = scratch / "slow"
+    server = vmcpd({"web": MACHINE, "big": {**MACHINE, "userData": "x" * 250_000,
+                                            "more": "y" * 250_000}},
+                   "--listen", f"unix:{path}", "--max-connections", str(places))
+    slow = []
+    for _ in range(places):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(str(path))
+        s.sendall(HEAD.replace(b"/web", b"/big") + b"x\r\n\r\n")
+        slow.append(s)
+    for s in slow:  # each has the beginning of its answer, so it was accepted and is being answered
+        assert s.recv(12) == b"HTTP/1.1 200"
+    for _ in range(2 * places):
+        start = time.monotonic()
+        assert ask(server.port, target=QUESTION).status == 200
+        assert time.monotonic() - start < 5
+    cut = 0
+    for s in slow:
+        got = 12
+        with contextlib.suppress(ConnectionError):
+            while piece := s.recv(65536):
+                got += len(piece)
+                if got > 650_000:
+                    break
+        cut += got < 650_000
+        s.close()
+    assert cut >= 1
+
+
 def is_closed(s, within):
     """The other side closes within so many seconds, without a word."""
     s.settimeout(within)

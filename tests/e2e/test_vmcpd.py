@@ -26,6 +26,8 @@ def is_private(answer):
     """What everything below /vmcp carries, errors too."""
     h = answer.headers
     assert h["Cache-Control"] == "no-store" and h["Vary"] == "Accept", answer
+    # What reads as a script is no other page's to load (Fetch, "Cross-Origin-Resource-Policy").
+    assert h["Cross-Origin-Resource-Policy"] == "same-origin", answer
     for name in ("ETag", "Accept-Ranges", "Access-Control-Allow-Origin", "Last-Modified"):
         assert h[name] is None, answer
     return True
