@@ -302,6 +302,57 @@ def test_probes_are_answered_beside_a_neighbour_over_the_rate(vmcpd):
     assert ask(server.port, target="/%zz").status == 400  # and a wrong request counts too
 
 
+def served(port, source, tls=None):
+    """Is a new connection answered?"""
+    try:
+        with dial(port, source) as plain, (tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls
+                                           else plain) as s:
+            s.sendall(REQUEST)
+            return s.recv(4096).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
+def test_connections_of_one_address_have_a_rate(vmcpd, certificates, secured):
+    server = vmcpd(None, "--connection-rate", "1", "--trusted-proxy", "127.0.0.9",
+                   *(certificates.options if secured else ()))
+    tls = ssl.create_default_context(cafile=certificates.cert) if secured else None
+    answers = [served(server.port, "127.0.0.1", tls) for _ in range(40)]
+    assert all(answers[:20]) and not any(answers[30:])
+    assert served(server.port, "127.0.0.2", tls)  # the others are still served
+    assert all(served(server.port, "127.0.0.9", tls) for _ in range(40))  # a proxy is many
+    assert eventually(lambda: served(server.port, "127.0.0.1", tls), 5)
+    with dial(server.port, "127.0.0.2") as plain, \
+            (tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain) as s:
+        for _ in range(40):  # keep-alive is one connection
+            s.sendall(REQUEST)
+            text = b""
+            while not text.endswith(b"ok\n"):
+                assert (piece := s.recv(4096))
+                text += piece
+
+
+def test_slow_ones_of_many_addresses_do_not_push_out_idle_ones_of_one(vmcpd):
+    """The largest honest address is not the victim of an attack from everywhere."""
+    server = vmcpd(None, "--max-connections", "100", "--access-log", "off")
+    idle, slow = [dial(server.port) for _ in range(40)], []
+    for s in idle:
+        s.sendall(REQUEST)
+        assert s.recv(4096).startswith(b"HTTP/1.1 200")
+    for second in range(2):
+        for i in range(60):
+            slow.append(dial(server.port, f"127.7.{second}.{i + 1}"))
+            slow[-1].sendall(b"GET / HTTP/1.1\r\nX: ")
+        time.sleep(1.3)
+    for s in idle:
+        s.sendall(REQUEST)
+        assert s.recv(4096).startswith(b"HTTP/1.1 200")
+    assert sum(is_closed(s, 0.01) for s in slow) >= 60
+    for s in (*idle, *slow):
+        s.close()
+
+
 def test_trusted_proxies_speak_for_their_clients(vmcpd):
     server = vmcpd(None, "--rate", "1", "--rate-burst", "3", "--trusted-proxy", "127.0.0.9",
                    "--trusted-proxy", "10.0.0.0/8")

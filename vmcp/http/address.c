@@ -89,6 +89,19 @@ struct http_address http_address_group(const struct http_address *address)
     return group;
 }
 
+struct http_address http_address_block(const struct http_address *address)
+{
+    struct http_address block = *address;
+    if (!is_v4(address))
+        memset(block.bytes + 6, 0, 10);
+    return block;
+}
+
+bool http_address_is_v6(const struct http_address *address)
+{
+    return address->known && !is_v4(address);
+}
+
 bool http_address_is_loopback(const struct http_address *address)
 {
     static const uint8_t v6[16] = {[15] = 1};

@@ -37,6 +37,11 @@ bool http_address_parse(const char *text, size_t len, struct http_address *ret);
  * all). */
 struct http_address http_address_group(const struct http_address *address);
 
+/* What belongs together beyond that: the /48 of IPv6. */
+struct http_address http_address_block(const struct http_address *address);
+
+/* Known, and not IPv4. */
+bool http_address_is_v6(const struct http_address *address);
 /* 127.0.0.0/8 or ::1 */
 bool http_address_is_loopback(const struct http_address *address);
 bool http_address_equal(const struct http_address *a, const struct http_address *b);

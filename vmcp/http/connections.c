@@ -3,68 +3,18 @@
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "clock.h"
+#include "victims.h"
 
 enum {
     REAP_MS = 200,
     LOOK_MS = 1000, /* how soon a client that has gone is noticed */
-    BUCKETS = 4096, /* of the hash table; a power of two */
-    BATCH = 16,     /* pushed out at once: the search for the oldest is not for each new one */
-    TOGETHER_MS = 100,
     LAG_MAX = 256,
 };
 
-struct http_holder {
-    struct http_address address; /* or /64 */
-    unsigned count;              /* connections that are not doomed */
-    unsigned refs;               /* all of them */
-    struct http_holder *next;
-};
-
 /* All of these are called with the lock held. */
-
-static struct http_holder **find_holder(struct http_connections *t, const struct http_address *a)
-{
-    struct http_holder **at = &t->holders[http_address_hash(a, t->seed) % BUCKETS];
-    while (*at && !http_address_equal(&(*at)->address, a))
-        at = &(*at)->next;
-    return at;
-}
-
-static struct http_holder *get_holder(struct http_connections *t, const struct http_address *a)
-{
-    struct http_holder **at = find_holder(t, a);
-    if (!*at) {
-        *at = calloc(1, sizeof(**at));
-        if (!*at)
-            return NULL;
-        (*at)->address = *a;
-    }
-    (*at)->refs++;
-    return *at;
-}
-
-static void put_holder(struct http_connections *t, struct http_holder *holder)
-{
-    if (--holder->refs > 0)
-        return;
-    struct http_holder **at = find_holder(t, &holder->address);
-    *at = holder->next;
-    free(holder);
-}
-
-static struct http_holder *largest_holder(const struct http_connections *t)
-{
-    struct http_holder *largest = NULL;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct http_holder *h = t->holders[i]; h; h = h->next)
-            if (!largest || h->count > largest->count)
-                largest = h;
-    return largest;
-}
 
 /* Its thread at libmicrohttpd sees an end of file and closes it. */
 static void doom(struct http_connections *t, struct http_connection *c)
@@ -76,31 +26,14 @@ static void doom(struct http_connections *t, struct http_connection *c)
     shutdown(c->fd, SHUT_RDWR);
 }
 
-/* Since when it has waited, if it may be pushed out; else 0. */
-static int64_t waits_since(const struct http_connection *c, const struct http_holder *holder)
-{
-    if (!c || !c->started || c->doomed || (holder && c->holder != holder))
-        return 0;
-    return atomic_load_explicit(&c->waiting_since, memory_order_acquire);
-}
-
-/* Push out those of a holder (NULL: anybody) that have waited longest. */
+/* Push out those of a holder (NULL: anybody) that can be spared best. */
 static bool push_out(struct http_connections *t, const struct http_holder *holder)
 {
-    int64_t oldest = 0;
-    for (size_t i = 0; i < t->high; i++) {
-        int64_t since = waits_since(t->by_fd[i], holder);
-        if (since && (!oldest || since < oldest))
-            oldest = since;
-    }
-    for (size_t i = 0, n = 0; oldest && i < t->high && n < BATCH; i++) {
-        int64_t since = waits_since(t->by_fd[i], holder);
-        if (since && since <= oldest + TOGETHER_MS) {
-            doom(t, t->by_fd[i]);
-            n++;
-        }
-    }
-    return oldest != 0;
+    struct http_connection *victims[HTTP_VICTIMS_MAX];
+    size_t count = http_victims_choose(t, holder, victims);
+    for (size_t i = 0; i < count; i++)
+        doom(t, victims[i]);
+    return count > 0;
 }
 
 static bool has_room(struct http_connections *t, const struct http_holder *holder,
@@ -110,7 +43,7 @@ static bool has_room(struct http_connections *t, const struct http_holder *holde
         return false;
     if (t->total < t->total_max)
         return true;
-    return push_out(t, largest_holder(t)) || push_out(t, NULL);
+    return push_out(t, NULL);
 }
 
 static bool reserve(struct http_connections *t, size_t fd)
@@ -136,7 +69,7 @@ static void unlink_connection(struct http_connections *t, struct http_connection
         c->holder->count--;
         t->total--;
     }
-    put_holder(t, c->holder);
+    http_holders_put(&t->holders, c->holder);
     c->holder = NULL;
     if (t->by_fd[c->fd] == c)
         t->by_fd[c->fd] = NULL;
@@ -156,12 +89,11 @@ static bool link_connection(struct http_connections *t, struct http_connection *
         lost->next = t->lost;
         t->lost = lost;
     }
-    struct http_address group = http_address_group(&c->address);
-    c->holder = get_holder(t, &group);
+    c->holder = http_holders_get(&t->holders, &c->address);
     if (!c->holder)
         return false;
     if (!has_room(t, c->holder, each_max)) {
-        put_holder(t, c->holder);
+        http_holders_put(&t->holders, c->holder);
         c->holder = NULL;
         return false;
     }
@@ -180,7 +112,7 @@ static bool link_connection(struct http_connections *t, struct http_connection *
 static void look(struct http_connections *t, struct http_connection *c, int64_t now)
 {
     char byte;
-    int64_t since = waits_since(c, NULL);
+    int64_t since = http_victim_since(c);
     if (!since || atomic_load(&c->answered) || since + LOOK_MS > now ||
         recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
         return;
@@ -229,11 +161,9 @@ static void *run_reaper(void *arg)
 int http_connections_start(struct http_connections *t, unsigned total_max, struct vmcp_error *err)
 {
     *t = (struct http_connections){.total_max = total_max};
-    t->holders = calloc(BUCKETS, sizeof(struct http_holder *));
-    if (!t->holders || getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed)) {
-        free(t->holders);
-        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a table of connections");
-    }
+    int rc = http_holders_init(&t->holders, err);
+    if (rc < 0)
+        return rc;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -244,7 +174,7 @@ int http_connections_start(struct http_connections *t, unsigned total_max, struc
         return 0;
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->lock);
-    free(t->holders);
+    http_holders_clear(&t->holders);
     return vmcp_fail(err, VMCP_E_NO_MEMORY, "no thread for the deadlines of connections");
 }
 
@@ -258,7 +188,7 @@ void http_connections_stop(struct http_connections *t)
     for (size_t i = 0; i < t->high; i++) {
         if (!t->by_fd[i])
             continue;
-        put_holder(t, t->by_fd[i]->holder);
+        http_holders_put(&t->holders, t->by_fd[i]->holder);
         free(t->by_fd[i]);
     }
     while (t->lost) {
@@ -267,7 +197,7 @@ void http_connections_stop(struct http_connections *t)
         t->lost = next;
     }
     free(t->by_fd);
-    free(t->holders);
+    http_holders_clear(&t->holders);
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->lock);
 }

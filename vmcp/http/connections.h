@@ -6,10 +6,9 @@
  * when its deadline has come, however steadily its bytes arrive, and when others need its place.
  * What is busy is closed by its deadline only.
  *
- * Where all places are taken, the address that holds most gives some up: its connections that have
- * waited longest. Where one address has its share, it gives up its own. So whoever sends slowly
- * pushes out itself and never the others, and a client whose headers come at once is answered even
- * beside a thousand slow ones at its own address.
+ * Where all places are taken, or one address has its share, some give theirs up: victims.h says
+ * who. So whoever sends slowly pushes out itself and never the others, and a client whose headers
+ * come at once is answered even beside a thousand slow ones at its own address.
  *
  * The state of a connection is atomic, not locked: it changes twice with each request.
  */
@@ -24,18 +23,21 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "holders.h"
 #include "lib/error.h"
 
-struct http_holder; /* an address that holds connections */
+enum { HTTP_VICTIMS_MAX = 16 }; /* pushed out at once */
 
 /* The first member of a struct that malloc() made; it belongs to the table while it is in it. */
 struct http_connection {
     int fd;
     struct sockaddr_storage peer;
-    struct http_address address;   /* of the peer */
-    bool names_count;              /* its requests must be for a name of the server's (hosts.h) */
+    struct http_address address; /* of the peer */
+    bool is_spared;              /* a trusted proxy's, or of a Unix socket: others give way first */
+    bool names_count;            /* its requests must be for a name of the server's (hosts.h) */
     _Atomic int64_t waiting_since; /* http_now_ms() clock; 0: busy */
     _Atomic int64_t deadline;      /* http_now_ms() clock; 0: none */
+    atomic_bool proven;            /* it has had an answer */
     atomic_bool begun;             /* a request line has come */
     atomic_bool answered;          /* its answer is queued: it waits for its client to read */
     struct http_holder *holder;    /* the rest is the table's */
@@ -55,8 +57,7 @@ struct http_connections {
     unsigned total, doomed; /* doomed: shut down, and not yet closed by libmicrohttpd */
     unsigned total_max;
     int64_t next_look; /* for clients that have gone */
-    uint64_t seed;
-    struct http_holder **holders; /* hash table, chained */
+    struct http_holders holders;
     struct http_connection *lost; /* libmicrohttpd closed them without a word, out of memory */
 };
 

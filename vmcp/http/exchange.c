@@ -113,6 +113,8 @@ void http_exchange_end(void *cls, struct MHD_Connection *connection, void **con_
     if (ex->answered && server->options.log)
         server->options.log(server->options.app, &ex->req, &ex->reply, now - ex->started_us);
     struct http_link *link = ex->link;
+    if (ex->answered)
+        atomic_store_explicit(&link->connection.proven, true, memory_order_relaxed);
     http_link_drop_exchange(server, link);
     *con_cls = NULL;
     http_connection_wait(&link->connection, now / 1000,

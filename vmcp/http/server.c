@@ -92,7 +92,7 @@ static bool names_count(const struct http_server_options *o, int fd)
 /* The acceptor's two questions. */
 
 static bool add(struct http_server *server, int fd, const struct sockaddr *peer, socklen_t peer_len,
-                int each_max)
+                int each_max, bool is_spared)
 {
     const struct http_server_options *o = &server->options;
     struct http_link *link = calloc(1, sizeof(*link));
@@ -101,6 +101,7 @@ static bool add(struct http_server *server, int fd, const struct sockaddr *peer,
         return false;
     }
     link->connection.fd = fd;
+    link->connection.is_spared = is_spared;
     link->connection.names_count = names_count(o, fd);
     if (peer_len <= sizeof(link->connection.peer))
         memcpy(&link->connection.peer, peer, peer_len);
@@ -119,6 +120,15 @@ static bool add(struct http_server *server, int fd, const struct sockaddr *peer,
     return false;
 }
 
+/* Before a handshake, which costs the server more than its client. */
+static bool is_over_rate(struct http_server *server, const struct http_address *address)
+{
+    struct http_address group = http_address_group(address);
+    int retry_after;
+    return server->accepts &&
+           !http_rates_take(server->accepts, &group, 1000 * http_now_us(), &retry_after);
+}
+
 static void take_accepted(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
     struct http_server *server = arg;
@@ -126,7 +136,12 @@ static void take_accepted(void *arg, int fd, const struct sockaddr *peer, sockle
     http_address_of(peer, &address);
     bool uncounted = !address.known || (server->options.trusted &&
                                         http_trusted_contains(server->options.trusted, &address));
-    (void)add(server, fd, peer, peer_len, uncounted ? 0 : server->options.connections_each);
+    if (!uncounted && is_over_rate(server, &address)) {
+        close(fd);
+        return;
+    }
+    (void)add(server, fd, peer, peer_len, uncounted ? 0 : server->options.connections_each,
+              uncounted);
 }
 
 static bool accepts_no_more(void *arg, bool urgent)
@@ -170,6 +185,7 @@ static void set_defaults(struct http_server_options *o)
     set_default(&o->idle_timeout, HTTP_IDLE_TIMEOUT);
     set_default(&o->rate, HTTP_RATE);
     set_default(&o->rate_burst, HTTP_RATE_BURST);
+    set_default(&o->connection_rate, HTTP_CONNECTION_RATE);
     if (o->rate_burst < o->rate) /* a second's worth at once, or the rate is never reached */
         o->rate_burst = o->rate;
 }
@@ -180,6 +196,10 @@ static int start_parts(struct http_server *server, struct vmcp_error *err)
     int rc = 0;
     if (o->rate > 0)
         rc = http_rates_new((unsigned)o->rate, (unsigned)o->rate_burst, &server->rates, err);
+    if (rc == 0 && o->connection_rate > 0)
+        rc = http_rates_new((unsigned)o->connection_rate,
+                            HTTP_CONNECTION_BURST * (unsigned)o->connection_rate, &server->accepts,
+                            err);
     if (rc < 0)
         return rc;
     rc = http_acceptor_init(&server->acceptor, err);
@@ -202,6 +222,7 @@ static void free_parts(struct http_server *server)
 {
     http_connections_stop(&server->connections);
     http_rates_free(server->rates);
+    http_rates_free(server->accepts);
     http_tls_slot_clear(&server->tls);
     free(pthread_getspecific(server->spare)); /* libmicrohttpd's threads have freed theirs */
     pthread_key_delete(server->spare);
@@ -227,6 +248,7 @@ int http_server_start(const struct http_server_options *options, int listen_fd,
     if (rc < 0) {
         pthread_key_delete(server->spare);
         http_rates_free(server->rates);
+        http_rates_free(server->accepts);
         free(server);
         return rc;
     }
@@ -260,7 +282,7 @@ void http_server_set_tls(struct http_server *server, struct http_tls *tls)
 int http_server_add_connection(struct http_server *server, int fd, const struct sockaddr *peer,
                                socklen_t peer_len, struct vmcp_error *err)
 {
-    if (!add(server, fd, peer, peer_len, HTTP_CONNECTIONS_VM))
+    if (!add(server, fd, peer, peer_len, HTTP_CONNECTIONS_VM, false))
         return vmcp_fail(err, VMCP_E_OVERLOADED,
                          "no room for this connection; one address has at most %d",
                          HTTP_CONNECTIONS_VM);

@@ -118,6 +118,7 @@ struct http_server_options {
     int header_timeout;   /* seconds from accept, or the last answer, to the end of the headers */
     int idle_timeout;     /* seconds without a byte */
     int rate, rate_burst; /* requests a second of one address (IPv6: of one /64), and at once */
+    int connection_rate;  /* connections a second of one address, and 20 times as many at once */
     /* Whose X-Forwarded-For and Forwarded are believed; borrowed. NULL: nobody's. */
     const struct http_trusted *trusted;
     /* For which names it answers; a request for another is 421. Borrowed. NULL: for any. */

@@ -19,9 +19,10 @@ struct http_server {
     struct http_acceptor acceptor;
     struct http_connections connections;
     struct http_waiting waiting;
-    struct http_rates *rates; /* NULL: no limit */
-    struct http_tls_slot tls; /* empty: plain HTTP */
-    pthread_key_t spare;      /* an exchange that the thread does not need now */
+    struct http_rates *rates;   /* of requests; NULL: no limit */
+    struct http_rates *accepts; /* of connections; NULL: no limit */
+    struct http_tls_slot tls;   /* empty: plain HTTP */
+    pthread_key_t spare;        /* an exchange that the thread does not need now */
     atomic_bool stopping;
     atomic_uint finished; /* requests whose answers have gone out since then */
 };

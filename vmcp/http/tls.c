@@ -97,8 +97,8 @@ static int set_key(struct http_tls *tls, const struct http_tls_files *files, str
     int set = gnutls_certificate_set_x509_key_mem2(tls->credentials, &cert_data, &key_data,
                                                    GNUTLS_X509_FMT_PEM, NULL, 0);
     if (set == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-        return vmcp_fail_at(err, VMCP_E_KEY, files->key,
-                            "is not the key of the certificate in %s", files->cert);
+        return vmcp_fail_at(err, VMCP_E_KEY, files->key, "is not the key of the certificate in %s",
+                            files->cert);
     if (set < 0)
         return vmcp_fail_at(err, VMCP_E_KEY, files->key, "not a private key in PEM: %s",
                             gnutls_strerror(set));

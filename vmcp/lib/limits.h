@@ -87,6 +87,8 @@
 #define HTTP_TRANSFER_TIMEOUT  120  /* for a body to come, and for an answer to go */
 #define HTTP_RATE              500  /* requests a second of one address, in the long run */
 #define HTTP_RATE_BURST        10000 /* at once: 1,000 VMs that boot, ten tries each */
+#define HTTP_CONNECTION_RATE   500   /* connections a second of one address, in the long run */
+#define HTTP_CONNECTION_BURST  20    /* seconds' worth of them at once: as many as requests */
 #define HTTP_TRUSTED_MAX       64    /* blocks of trusted proxies */
 #define HTTP_FORWARDED_MAX     1024  /* X-Forwarded-For, Forwarded: all their values */
 #define HTTP_REPLY_HEADERS_MAX 12

@@ -122,7 +122,8 @@ int srv_exporter_start(struct srv_exporter *e, struct srv_service *service,
                                     .hosts = &e->hosts,
                                     .connections_max = CONNECTIONS,
                                     .connections_each = HTTP_NO_LIMIT,
-                                    .rate = HTTP_NO_LIMIT};
+                                    .rate = HTTP_NO_LIMIT,
+                                    .connection_rate = HTTP_NO_LIMIT};
     if (e->listener.fd < 0)
         return 0;
     e->service = service;

@@ -66,6 +66,8 @@ static const struct vmcp_option options[] = {
     {"rate", "N", VMCP_OPT_INT, AT(transport.rate), 0, MANY,
      "requests a second of one address, or of one /64 of IPv6 (500; 0: no limit)"},
     {"rate-burst", "N", VMCP_OPT_INT, AT(transport.rate_burst), 1, MANY, "of them at once (10000)"},
+    {"connection-rate", "N", VMCP_OPT_INT, AT(transport.connection_rate), 0, MANY,
+     "new connections a second of one address, 20 times as many at once (500; 0: no limit)"},
     {"trusted-proxy", "CIDR", VMCP_OPT_LIST, AT(transport.trusted_proxies), 0, 0,
      "believe X-Forwarded-For and Forwarded from there; unix: from Unix sockets"},
     {"grace", "TIME", VMCP_OPT_TIME, AT(transport.grace), 0, LONG,

@@ -146,6 +146,7 @@ int srv_transport_start(const struct srv_transport_settings *s, struct srv_trans
     o.idle_timeout = limit(s->idle_timeout);
     o.rate = limit(s->rate);
     o.rate_burst = (int)s->rate_burst;
+    o.connection_rate = limit(s->connection_rate);
     o.trusted = &t->trusted;
     o.hosts = &t->hosts;
     o.tls = tls;

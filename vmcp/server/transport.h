@@ -20,7 +20,8 @@ struct srv_transport_settings {
     const char *domain; /* a name of the server's too */
     const char *listen_mode, *tls_cert, *tls_key, *client_ca;
     /* seconds and counts; 0: no limit */
-    int64_t connections, connections_each, header_timeout, idle_timeout, rate, rate_burst, grace;
+    int64_t connections, connections_each, header_timeout, idle_timeout, rate, rate_burst, grace,
+        connection_rate;
 };
 
 #define SRV_TRANSPORT_DEFAULTS                                                          \
@@ -28,6 +29,7 @@ struct srv_transport_settings {
         .connections = HTTP_CONNECTIONS_MAX, .connections_each = HTTP_CONNECTIONS_EACH, \
         .header_timeout = HTTP_HEADER_TIMEOUT, .idle_timeout = HTTP_IDLE_TIMEOUT,       \
         .rate = HTTP_RATE, .rate_burst = HTTP_RATE_BURST, .grace = SRV_GRACE,           \
+        .connection_rate = HTTP_CONNECTION_RATE,                                        \
     }
 
 enum { SRV_GRACE = 10 }; /* seconds */
