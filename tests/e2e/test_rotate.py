@@ -222,7 +222,7 @@ def test_pipes_are_not_waited_for(bin, vmcp, ring, scratch):
     os.mkfifo(ring / "active" / "pipe.key", 0o600)
     done = run(bin.vmcpd, "--domain", DOMAIN, "--configs", configs, "--keys", ring, "--check",
                timeout=10)
-    assert done.code == 3 and "pipe.key: is not a regular file" in done.err, done
+    assert done.code == 3 and "pipe.key: --keys: is not a regular file" in done.err, done
     (ring / "active" / "pipe.key").unlink()
     os.mkfifo(ring / ".rotation")
     assert "not a regular file" in vmcp("rotate", ring, "--now", code=3, timeout=10).err

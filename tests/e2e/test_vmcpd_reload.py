@@ -94,7 +94,7 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
     err = reload(code=1).err
     assert "old set stays" in err
     if hurt == "key":
-        assert f"stays: {key}: mode" in err
+        assert f"stays: {key}: --key: mode" in err
     assert server.v2("/vmcp/web").status == server.v2("/vmcp/db").status == 200
 
 
