@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """vmcpd --watch: each way in which files change is seen, once, when it has settled."""
+import base64
 import json
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -87,6 +89,54 @@ def test_a_file_in_the_middle_of_its_writing(server, configs):
         assert ready(server)["generation"] == 1
         f.write("-of-mine\n")
     becomes(server, 2)
+
+
+def default(server):
+    """What a question that names no machine gets: a machine's name, or a refusal's code."""
+    answer = server.v2("/vmcp")
+    if answer.status != 200:
+        return answer.code
+    part = answer.text.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["sub"]
+
+
+def test_a_set_that_is_being_copied_makes_no_default(server, configs):
+    """While files come one by one, one of them is the only one for a moment."""
+    (configs / "web.json").unlink()
+    write_json(configs / "db.json", {"serial": 1, "machine": MACHINE})
+    becomes(server, 2)
+    assert server.v2("/vmcp/db").status == 200 and default(server) == "machine-unknown"
+    assert "warning: db is the only machine now, and not the default one" in server.log
+    write_json(configs / "app.json", {"serial": 1, "machine": MACHINE})
+    becomes(server, 3)
+    (configs / "app.json").unlink()
+    becomes(server, 4)
+    assert default(server) == "machine-unknown"
+    server.process.send_signal(signal.SIGHUP)  # somebody says that it is all there
+    becomes(server, 5)
+    assert default(server) == "db"
+
+
+def test_the_only_machine_stays_the_default_while_it_is(server, configs):
+    write_json(configs / "web.json", {"serial": 2, "machine": MACHINE})
+    becomes(server, 2)
+    assert default(server) == "web" and "not the default one" not in server.log
+    write_json(configs / "db.json", {"serial": 1, "machine": MACHINE})
+    becomes(server, 3)
+    assert default(server) == "machine-unknown"
+    (configs / "db.json").unlink()  # and not again by itself
+    becomes(server, 4)
+    assert default(server) == "machine-unknown"
+
+
+def test_a_default_that_was_named(watch, keys, configs):
+    server = watch("--key", keys["ed25519"].path, "--configs", configs, "--default", "web")
+    write_json(configs / "db.json", {"serial": 1, "machine": MACHINE})
+    becomes(server, 2)
+    assert default(server) == "web"
+    (configs / "web.json").unlink()
+    becomes(server, 2, failed=1)
+    assert default(server) == "web"
 
 
 def test_a_broken_set(server, configs):

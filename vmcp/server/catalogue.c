@@ -266,6 +266,16 @@ int srv_catalogue_set_default(struct srv_catalogue *c, const char *name, struct 
     return 0;
 }
 
+bool srv_catalogue_keep_default(struct srv_catalogue *c, const struct srv_catalogue *old)
+{
+    if (!c->fallback)
+        return true;
+    if (old->fallback && strcmp(old->fallback->config.name, c->fallback->config.name) == 0)
+        return true;
+    c->fallback = NULL;
+    return false;
+}
+
 size_t srv_catalogue_count(const struct srv_catalogue *c)
 {
     return c->count;

@@ -7,6 +7,7 @@
 #ifndef SRV_CATALOGUE_H
 #define SRV_CATALOGUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/config.h"
@@ -41,6 +42,11 @@ const struct srv_machine *srv_catalogue_find(const struct srv_catalogue *catalog
                                              const char *name);
 VMCP_MUST_CHECK int srv_catalogue_set_default(struct srv_catalogue *catalogue, const char *name,
                                               struct vmcp_error *err);
+
+/* For a set that nobody has said is whole: of several files, one may be there before the others, or
+ * after them. The only machine is the default one then if it was so in `old`, too. Returns false
+ * where one was left without that. */
+bool srv_catalogue_keep_default(struct srv_catalogue *catalogue, const struct srv_catalogue *old);
 
 size_t srv_catalogue_count(const struct srv_catalogue *catalogue);
 const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *catalogue, size_t i);

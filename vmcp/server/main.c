@@ -50,12 +50,13 @@ static void print_loaded(const struct srv_settings *settings, const struct srv_s
 }
 
 /* Load again. A change that comes during the load is seen: the watch begins before it. */
-static int reload(struct loop *loop, const char *why, json_t **ret_findings, struct vmcp_error *err)
+static int reload(struct loop *loop, const char *why, bool unasked, json_t **ret_findings,
+                  struct vmcp_error *err)
 {
     if (loop->service.settings->watch &&
         srv_watch_begin(&loop->watch, loop->service.settings, err) < 0)
         srv_message_error(err); /* what cannot be watched cannot be loaded either, and is told so */
-    int rc = srv_reload(&loop->service, why, ret_findings, err);
+    int rc = srv_reload(&loop->service, why, unasked, ret_findings, err);
     if (rc == 0 && loop->transport.server)
         http_server_set_tls(loop->transport.server, loop->service.snapshot->tls);
     return rc;
@@ -79,7 +80,7 @@ static void answer_control(struct loop *loop)
     struct srv_control_outcome outcome = {0};
     struct vmcp_error log_err = {0};
     json_auto_t *findings = NULL;
-    outcome.loaded = reload(loop, "vmcpd reload", &findings, &outcome.err) == 0;
+    outcome.loaded = reload(loop, "vmcpd reload", false, &findings, &outcome.err) == 0;
     bool reopened = reopen_log(loop, &log_err) == 0;
     if (outcome.loaded)
         outcome.err = log_err;
@@ -105,7 +106,7 @@ static int take_signal(struct loop *loop)
     if (number != SIGHUP)
         return number;
     (void)reopen_log(loop, &err); /* it was told; the reload is another matter */
-    reload(loop, "SIGHUP", NULL, &err);
+    reload(loop, "SIGHUP", false, NULL, &err);
     return 0;
 }
 
@@ -134,7 +135,7 @@ static int wait_for_end(struct loop *loop)
         if (fds[2].revents)
             srv_watch_read(&loop->watch);
         if (srv_watch_due(&loop->watch) == 0)
-            reload(loop, "a file changed", NULL, &err);
+            reload(loop, "a file changed", true, NULL, &err);
         if (fds[1].revents)
             answer_control(loop);
         if (fds[0].revents && (signal_number = take_signal(loop)) != 0)

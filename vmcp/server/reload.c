@@ -72,7 +72,19 @@ static void log_outcome(const struct srv_service *service, const char *why,
             vmcp_key_thumbprint(key));
 }
 
-int srv_reload(struct srv_service *service, const char *why, json_t **ret_findings,
+static void keep_default(const struct srv_service *service, struct srv_snapshot *snapshot)
+{
+    if (service->settings->fallback ||
+        srv_catalogue_keep_default(snapshot->catalogue, service->snapshot->catalogue))
+        return;
+    srv_message(
+        SRV_WARNING,
+        "vmcpd: warning: %s is the only machine now, and not the default one: others may be "
+        "on their way; `vmcpd reload` says that they are not, --default names one for good",
+        srv_catalogue_at(snapshot->catalogue, 0)->config.name);
+}
+
+int srv_reload(struct srv_service *service, const char *why, bool unasked, json_t **ret_findings,
                struct vmcp_error *err)
 {
     struct srv_snapshot *snapshot = NULL;
@@ -81,6 +93,8 @@ int srv_reload(struct srv_service *service, const char *why, json_t **ret_findin
     struct findings findings = {.lines = lines};
     srv_notify_reloading();
     int rc = srv_snapshot_load(service->settings, report, &findings, &snapshot, &failure);
+    if (rc == 0 && unasked)
+        keep_default(service, snapshot);
     if (rc == 0) {
         srv_service_replace(service, snapshot);
         srv_notify("READY=1\nSTATUS=%zu machines, generation %u",
