@@ -28,10 +28,10 @@
      "version 1: what `name` must be (the machine)"}, \
     {"min-serial", "N", VMCP_OPT_INT, AT(min_serial), 0, VMCP_SERIAL_MAX, \
      "refuse an older serial than this"}, \
-    {"max-skew", "SECONDS", VMCP_OPT_INT, AT(max_skew), 0, VMCP_SKEW_MAX, \
-     "how far clocks may differ (300)"}, \
-    {"boot-timeout", "SECONDS", VMCP_OPT_INT, AT(boot_timeout), 0, 86400, \
-     "how long to try for an answer (300)"}
+    {"max-skew", "TIME", VMCP_OPT_TIME, AT(max_skew), 0, VMCP_SKEW_MAX, \
+     "how far clocks may differ (300s)"}, \
+    {"boot-timeout", "TIME", VMCP_OPT_TIME, AT(boot_timeout), 0, 86400, \
+     "how long to try for an answer (5m)"}
 
 /* the cloud, and who we are to it */
 #define LAUNCH_CLOUD_ROWS(AT) \

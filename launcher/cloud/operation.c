@@ -10,7 +10,9 @@
 
 enum {
     WAIT_MAX = 130, /* seconds of one `wait`, which answers after two minutes at most */
-    CODE_MAX = 64
+    CODE_MAX = 64,
+    PAGES_MAX = 200, /* of 500 operations */
+    PAGE_TOKEN_MAX = 1024
 };
 
 /* All errors of an operation are told, with what may help; the first is the one that is returned.
@@ -143,27 +145,55 @@ int launch_operation_follow(const struct launch_compute *compute, const char *zo
     }
 }
 
-int launch_operation_find(const struct launch_compute *compute, const char *zone,
-                          const char *request_id, json_t **ret, struct vmcp_error *err)
+/* The operation in one page of a list; borrowed, NULL: it is not there. */
+static json_t *pick(const json_t *list, const char *request_id)
 {
-    char path[LAUNCH_PATH_MAX + 128];
-    json_auto_t *list = NULL;
     size_t i;
     json_t *op;
-    *ret = NULL;
-    snprintf(path, sizeof(path),
-             "projects/%s/zones/%s/operations?filter=clientOperationId%%20%%3D%%20%%22%s%%22",
-             compute->project, zone, request_id);
-    int rc = launch_compute_get(compute, path, &list, err);
-    if (rc < 0)
-        return rc;
     json_array_foreach(json_object_get(list, "items"), i, op)
     {
         const char *id = json_string_value(json_object_get(op, "clientOperationId"));
-        if (id && strcmp(id, request_id) == 0) {
-            *ret = json_incref(op);
-            return 0;
-        }
+        if (id && strcmp(id, request_id) == 0)
+            return op;
     }
-    return 0;
+    return NULL;
+}
+
+/* One page; `token` says which (NULL: the first). */
+static int read_page(const struct launch_compute *compute, const char *zone, const char *request_id,
+                     const char *token, json_t **ret, struct vmcp_error *err)
+{
+    char path[LAUNCH_PATH_MAX + 128 + PAGE_TOKEN_MAX];
+    auto_free char *escaped = token ? http_escape(token) : NULL;
+    if (token && !escaped)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+    int n = snprintf(
+        path, sizeof(path),
+        "projects/%s/zones/%s/operations?filter=clientOperationId%%20%%3D%%20%%22%s%%22%s%s",
+        compute->project, zone, request_id, token ? "&pageToken=" : "", token ? escaped : "");
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return vmcp_fail(err, VMCP_E_API, "the list of operations goes on at too long a token");
+    return launch_compute_get(compute, path, ret, err);
+}
+
+/* A page may be empty and not the last: the filter is applied to what was read for it. */
+int launch_operation_find(const struct launch_compute *compute, const char *zone,
+                          const char *request_id, json_t **ret, struct vmcp_error *err)
+{
+    json_auto_t *list = NULL;
+    *ret = NULL;
+    for (int pages = 0; pages < PAGES_MAX; pages++) {
+        json_auto_t *last = steal(&list);
+        const char *token = json_string_value(json_object_get(last, "nextPageToken"));
+        if (pages > 0 && (!token || !*token))
+            return 0;
+        int rc = read_page(compute, zone, request_id, token, &list, err);
+        if (rc < 0)
+            return rc;
+        *ret = json_incref(pick(list, request_id));
+        if (*ret)
+            return 0;
+    }
+    return vmcp_fail(err, VMCP_E_API, "the list of operations does not end after %d pages",
+                     PAGES_MAX);
 }

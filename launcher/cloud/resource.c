@@ -152,13 +152,16 @@ void launch_label_value(const char *s, char ret[static LAUNCH_LABEL_MAX + 1])
     ret[n] = '\0';
 }
 
-/* Bytes of a character that steers a terminal: C0, DEL, C1 (U+0080-9F), and those that turn the
- * direction of writing (U+200E-F, U+202A-E, U+2066-9). 0: none. */
-static size_t steers(const unsigned char *s)
+/* C0, DEL, C1 (U+0080-9F), and those that turn the direction of writing (U+061C, U+200E-F,
+ * U+202A-E, U+2066-9). */
+size_t launch_steers(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x20 || s[0] == 0x7f)
         return 1;
     if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+        return 2;
+    if (s[0] == 0xd8 && s[1] == 0x9c)
         return 2;
     if (s[0] == 0xe2 && s[1] == 0x80 &&
         (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xaa && s[2] <= 0xae)))
@@ -170,7 +173,7 @@ void launch_clean(const char *s, char *ret, size_t size)
 {
     size_t n = 0;
     while (*s && n + 1 < size) {
-        size_t skip = steers((const unsigned char *)s);
+        size_t skip = launch_steers(s);
         ret[n++] = skip ? ' ' : *s;
         s += skip ? skip : 1;
     }

@@ -50,6 +50,10 @@ VMCP_MUST_CHECK int launch_vm_name(const char *name, const char *suffix, const c
 /* A label value: lower case, any other character than [a-z0-9_-] becomes `_`, cut at 63. */
 void launch_label_value(const char *s, char ret[static LAUNCH_LABEL_MAX + 1]);
 
+/* Bytes of the character at `text` if it steers a terminal or turns the direction of writing; 0:
+ * it does not. */
+size_t launch_steers(const char *text);
+
 /* Copy text that came from elsewhere for a message: control bytes become spaces, cut to fit. */
 void launch_clean(const char *s, char *ret, size_t size);
 

@@ -9,12 +9,17 @@
 #include <sys/stat.h>
 
 #include "cloud/resource.h"
+#include "folder.h"
 #include "lib/file.h"
 #include "lib/json.h"
 #include "lib/name.h"
 #include "saver.h"
 
-enum { STATE_MAX = 4 * 1024 * 1024, FORMAT = 1 };
+enum {
+    READ_MAX = 16 * 1024 * 1024, /* what is written stays far below it */
+    WRITE_MAX = 4 * 1024 * 1024, /* 20,000 VMs and more */
+    FORMAT = 1
+};
 
 static int no_memory(struct vmcp_error *err)
 {
@@ -36,75 +41,6 @@ static int join(char **ret, const char *folder, const char *name, struct vmcp_er
         return 0;
     *ret = NULL;
     return no_memory(err);
-}
-
-/* A file's name is durable only when those of its folders are. */
-static void sync_parent(const char *path)
-{
-    auto_free char *parent = strdup(path);
-    char *slash = parent ? strrchr(parent, '/') : NULL;
-    if (!slash)
-        return;
-    slash[slash == parent ? 1 : 0] = '\0';
-    auto_close int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)fsync(fd); /* a file system that cannot says EINVAL, and there is no more to do */
-}
-
-/* mkdir -p, with 0700 for what is new. */
-static int make_folders(const char *path, struct vmcp_error *err)
-{
-    auto_free char *p = strdup(path);
-    if (!p)
-        return no_memory(err);
-    for (char *slash = p + 1;; slash++) {
-        slash += strcspn(slash, "/");
-        char was = *slash;
-        *slash = '\0';
-        bool made = mkdir(p, 0700) == 0;
-        if (!made && errno != EEXIST)
-            return vmcp_fail_at(err, VMCP_E_FILE, p, "cannot be made: %s", strerror(errno));
-        if (made)
-            sync_parent(p);
-        *slash = was;
-        if (!was)
-            return 0;
-    }
-}
-
-static int choose_dir(const char *given, char **ret, struct vmcp_error *err)
-{
-    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (given)
-        *ret = strdup(given);
-    else if (geteuid() == 0)
-        *ret = strdup("/var/lib/vmcp-launch");
-    else if (xdg && xdg[0] == '/')
-        return join(ret, xdg, "vmcp-launch", err);
-    else if (home && home[0] == '/')
-        return join(ret, home, ".local/state/vmcp-launch", err);
-    else
-        return vmcp_fail(err, VMCP_E_FILE, "no place for state: HOME is not set; give --state-dir");
-    return *ret ? 0 : no_memory(err);
-}
-
-int launch_state_dir(const char *given, char **ret_dir, struct vmcp_error *err)
-{
-    auto_free char *dir = NULL;
-    struct stat st;
-    int rc = choose_dir(given, &dir, err);
-    if (rc == 0)
-        rc = make_folders(dir, err);
-    if (rc < 0)
-        return rc;
-    if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
-        return vmcp_fail_at(err, VMCP_E_FILE, dir, "is not a folder");
-    if (st.st_uid != geteuid() || (st.st_mode & 077))
-        return vmcp_fail_at(err, VMCP_E_FILE_MODE, dir,
-                            "others can reach the state; mend it with: chown %u %s; chmod 700 %s",
-                            (unsigned)geteuid(), dir, dir);
-    *ret_dir = steal(&dir);
-    return 0;
 }
 
 /* Open and lock; `wait` for as long as somebody else holds it. */
@@ -205,7 +141,7 @@ static int load(struct launch_state *state, const char *domain, const char *mach
                 struct vmcp_error *err)
 {
     auto_free char *path = NULL;
-    auto_buf struct vmcp_buf text = VMCP_BUF(STATE_MAX);
+    auto_buf struct vmcp_buf text = VMCP_BUF(READ_MAX);
     int rc = join(&path, state->folder, "state.json", err);
     if (rc < 0)
         return rc;
@@ -240,7 +176,7 @@ int launch_state_lock(const char *dir, const char *domain, const char *machine,
     if (rc == 0)
         rc = join(&intents, state.folder, "intents", err);
     if (rc == 0)
-        rc = make_folders(intents, err);
+        rc = launch_folders_make(intents, err);
     if (rc == 0)
         rc = lock_file(state.folder, "lock", false, &state.lock, err);
     if (rc == 0)
@@ -283,13 +219,17 @@ static int write_document(void *arg, struct vmcp_error *err)
     auto_free char *path = NULL;
     size_t len = 0;
     auto_free char *text = launch_saver_text(state->saver, state->document, &len);
+    while (text && len > WRITE_MAX && launch_state_forget_oldest(state)) {
+        free(text);
+        text = launch_saver_text(state->saver, state->document, &len);
+    }
     if (!text)
         return no_memory(err);
     int rc = join(&path, state->folder, "state.json", err);
     return rc < 0 ? rc : vmcp_file_replace(path, 0600, text, len, err);
 }
 
-static int save(struct launch_state *state, struct vmcp_error *err)
+int launch_state_save(struct launch_state *state, struct vmcp_error *err)
 {
     if (state->lock < 0)
         return vmcp_fail(err, VMCP_E_INTERNAL, "the state is written without its lock");
@@ -307,51 +247,5 @@ int launch_state_raise(struct launch_state *state, int64_t serial, struct vmcp_e
         return 0;
     if (json_object_set_new(state->document, "serial", json_integer(serial)) < 0)
         return no_memory(err);
-    return save(state, err);
-}
-
-/* Where a VM stands in the list; its length where it is not. */
-static size_t find_vm(const struct launch_state *state, const char *id, const char *api)
-{
-    const json_t *vms = json_object_get(state->document, "vms");
-    size_t i = 0;
-    for (; i < json_array_size(vms); i++) {
-        const json_t *vm = json_array_get(vms, i);
-        if (strcmp(json_string_value(json_object_get(vm, "id")), id) == 0 &&
-            strcmp(json_string_value(json_object_get(vm, "api")), api) == 0)
-            break;
-    }
-    return i;
-}
-
-bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api)
-{
-    launch_saver_lock(state->saver);
-    bool known = find_vm(state, id, api) < json_array_size(json_object_get(state->document, "vms"));
-    launch_saver_unlock(state->saver);
-    return known;
-}
-
-int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
-                        struct vmcp_error *err)
-{
-    if (launch_state_knows_vm(state, vm->id, vm->api))
-        return 0;
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "role", vm->role, "id", vm->id, "name",
-                  vm->name, "project", vm->project, "zone", vm->zone, "api", vm->api);
-    launch_saver_lock(state->saver);
-    int failed = json_array_append_new(json_object_get(state->document, "vms"), row);
-    launch_saver_unlock(state->saver);
-    return failed ? no_memory(err) : save(state, err);
-}
-
-int launch_state_drop_vm(struct launch_state *state, const char *id, const char *api,
-                         struct vmcp_error *err)
-{
-    launch_saver_lock(state->saver);
-    int missing =
-        json_array_remove(json_object_get(state->document, "vms"), find_vm(state, id, api));
-    launch_saver_unlock(state->saver);
-    return missing ? 0 : save(state, err);
+    return launch_state_save(state, err);
 }

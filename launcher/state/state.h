@@ -8,7 +8,8 @@
  *
  * DIR is --state-dir, /var/lib/vmcp-launch for root, else ${XDG_STATE_HOME:-~/.local/state}/
  * vmcp-launch, mode 0700. Each file is replaced as a whole and fsynced. A damaged one is an error,
- * never a silent reset: it would forget the serial floor.
+ * never a silent reset: it would forget the serial floor. A document over 4 MiB loses its oldest
+ * VMs when it is written, never the serial.
  */
 #ifndef LAUNCH_STATE_H
 #define LAUNCH_STATE_H
@@ -22,7 +23,8 @@
 #include "lib/limits.h"
 
 /* Find DIR and make it where it is missing. *ret_dir is new, free(). VMCP_E_FILE, VMCP_E_FILE_MODE
- * for one that others may write. */
+ * for one that others can reach, or that is below a folder which others may write (the sticky bit
+ * makes that good). */
 VMCP_MUST_CHECK int launch_state_dir(const char *given, char **ret_dir, struct vmcp_error *err);
 
 /* The local id, made if there is none yet. VMCP_E_STATE for a damaged one. */
@@ -59,19 +61,25 @@ int64_t launch_state_serial(const struct launch_state *state);
 VMCP_MUST_CHECK int launch_state_raise(struct launch_state *state, int64_t serial,
                                        struct vmcp_error *err);
 
+/* Have the document written, as it is now or later. VMCP_E_INTERNAL without the lock. */
+VMCP_MUST_CHECK int launch_state_save(struct launch_state *state, struct vmcp_error *err);
+
 struct launch_vm {
     const char *role; /* "vm" or "launcher" */
     const char *id, *name, *project, *zone;
     const char *api; /* base URL of the API that knows it */
 };
 
-/* Remember a VM that was made; one that is there already is not added again. From any thread: what
- * several remember at once is written once. */
+/* Remember a VM that was made; one that is there already is not added again, and those that had its
+ * name before are forgotten. From any thread: what several remember at once is written once. */
 VMCP_MUST_CHECK int launch_state_add_vm(struct launch_state *state, const struct launch_vm *vm,
                                         struct vmcp_error *err);
 /* Forget a VM that is gone. */
 VMCP_MUST_CHECK int launch_state_drop_vm(struct launch_state *state, const char *id,
                                          const char *api, struct vmcp_error *err);
+/* Forget the oldest quarter: a document that grew for ever could not be read one day. What is
+ * forgotten is still found by a fresh answer, or by its id. False: there was none to forget. */
+bool launch_state_forget_oldest(const struct launch_state *state);
 bool launch_state_knows_vm(const struct launch_state *state, const char *id, const char *api);
 
 #endif

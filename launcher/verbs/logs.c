@@ -39,10 +39,11 @@ const struct vmcp_command launch_logs_command = {
 static void print(const char *text)
 {
     bool clean = isatty(STDOUT_FILENO);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool steers = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c == 0xc2;
-        putchar(clean && steers ? ' ' : c);
+    while (*text) {
+        bool line = *text == '\n' || *text == '\t';
+        size_t steers = clean && !line ? launch_steers(text) : 0;
+        putchar(steers ? ' ' : (unsigned char)*text);
+        text += steers ? steers : 1;
     }
     fflush(stdout);
 }

@@ -35,7 +35,7 @@ struct target_args {
      "VMs, named NAME-1 to NAME-N (what the machine says)"}, \
     {"parallel", "N", VMCP_OPT_INT, TARGET_AT(parallel), 1, 64, \
      "how many VMs are acted on at once (16)"}, \
-    {"timeout", "SECONDS", VMCP_OPT_INT, TARGET_AT(timeout), 1, 86400, "for operations (600)"}, \
+    {"timeout", "TIME", VMCP_OPT_TIME, TARGET_AT(timeout), 1, 86400, "for operations (10m)"}, \
     {"state-dir", "DIR", VMCP_OPT_STRING, TARGET_AT(state_dir), 0, 0, "where to keep state"}, \
     {"json", NULL, VMCP_OPT_FLAG, TARGET_AT(json), 0, 0, "print one JSON object on stdout"}
 /* clang-format on */

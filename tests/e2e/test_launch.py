@@ -647,6 +647,19 @@ def test_usage(world, args, code):
     world.refused(code, 2, *args, "--trust", str(world.trust), base=False)
 
 
+def test_times_have_units(world):
+    """--max-skew as in vmcp, and the others with it."""
+    ago = lambda claims: claims.update(iat=claims["iat"] - 500, exp=claims["iat"] - 400)
+    world.responder.edit_claims = ago
+    assert world.run("plan").returncode == 1
+    for skew in ("10m", "600", "600s"):
+        world.launch("plan", "--max-skew", skew, "--timeout", "1h", "--boot-timeout", "2m",
+                     "--api-timeout", "0")
+    for option, value in (("--max-skew", "2h"), ("--timeout", "0s"), ("--boot-timeout", "5x"),
+                          ("--api-timeout", "m")):
+        world.refused("usage", 2, option, value)
+
+
 # --- dry runs
 
 @pytest.mark.parametrize("args", [["plan"], ["--dry-run"]])
@@ -887,6 +900,53 @@ def test_state_that_others_can_reach(world):
     world.launch()
     world.state.chmod(0o755)
     world.refused("file-mode", 3, writes=len(world.compute.writes()))
+
+
+@pytest.mark.parametrize("mode,good", [(0o777, False), (0o775, False), (0o1777, True), (0o755, True)])
+def test_folders_above_the_state(world, mode, good):
+    """Whoever may write them could put another state there, with a lower serial."""
+    above = world.folder / "above"
+    above.mkdir()
+    (above / "between").mkdir()
+    world.state = above / "between/state"
+    above.chmod(mode)
+    if good:
+        world.launch()
+    else:
+        done = world.refused("file-mode", 3)
+        assert done.report["where"] == str(above) and "chmod go-w" in done.report["detail"]
+
+
+def test_a_link_in_a_folder_of_others(world):
+    (world.folder / "shared").mkdir()
+    (world.folder / "shared/link").symlink_to(world.folder)
+    (world.folder / "shared").chmod(0o777)
+    world.state = world.folder / "shared/link/state"
+    world.refused("file-mode", 3)
+
+
+def test_state_stays_readable(world):
+    """Of very many VMs the oldest are forgotten; the serial never is."""
+    world.launch()
+    path = world.state / f"machines/{DOMAIN}/flask-app/state.json"
+    saved = world.saved()
+    old = [{**saved["vms"][0], "id": str(7000000000 + i), "name": f"old-{i}"} for i in range(32000)]
+    path.write_text(json.dumps({**saved, "serial": 9, "vms": old}))
+    assert path.stat().st_size > 4 * 1024 * 1024
+    world.responder.serial = 9
+    world.launch("--name-suffix", "b")
+    saved = world.saved()
+    assert path.stat().st_size <= 4 * 1024 * 1024 and saved["serial"] == 9
+    names = [v["name"] for v in saved["vms"]]
+    assert names[-2:] == ["old-31999", "flask-app-b"] and "old-0" not in names and len(names) > 9000
+
+
+def test_a_name_is_one_vms_at_a_time(world):
+    world.launch()
+    world.compute.instances.clear()  # somebody deleted it, and the name is free again
+    world.compute.add("other")
+    world.launch()
+    assert [v["id"] for v in world.saved()["vms"]] == [world.compute.find(ZONE, "flask-app")["id"]]
 
 
 def test_two_runs_at_once(world):
@@ -1139,6 +1199,39 @@ def test_dry_run_leaves_an_intent_alone(world):
     report = world.launch("--dry-run")
     assert len(world.intents()) == 1 and len(world.compute.inserts()) == 1
     assert any("outcome is not known" in w for w in report["warnings"]), report
+
+
+@pytest.mark.parametrize("effect", ["accepted", "lost"])
+def test_operations_in_pages(world, effect):
+    """The filter is applied to each page: the operation may stand behind empty ones."""
+    kill_while_inserting(world, effect)
+    path, = world.intents()
+    intent = json.loads(path.read_text())
+    path.write_text(json.dumps({**intent, "created": intent["created"] - 1801}))
+    tokens = ["a+b/c=&d", "second"]
+
+    def before(request):
+        if not request.url.path.endswith("/operations"):
+            return None
+        token = request.query.get("pageToken")
+        n = tokens.index(token) + 1 if token else 0
+        return (200, "application/json", {"nextPageToken": tokens[n]}) if n < len(tokens) else None
+    world.compute.before = before
+    world.responder.fail = lambda: (404, "text/plain", "")
+    done = world.run()
+    assert done.report["code"] == "responder-error" and not world.intents()
+    assert len(world.compute.requests("GET", "/operations$")) == 3
+    assert len(world.compute.requests("POST", "/wait$")) == (effect == "accepted")
+
+
+def test_operations_without_an_end(world):
+    kill_while_inserting(world, "lost")
+    path, = world.intents()
+    intent = json.loads(path.read_text())
+    path.write_text(json.dumps({**intent, "created": intent["created"] - 1801}))
+    world.compute.before = lambda r: (200, "application/json", {"nextPageToken": "x"}) \
+        if r.url.path.endswith("/operations") else None
+    assert world.run().report["code"] == "api-refused" and len(world.intents()) == 1
 
 
 def test_intent_of_the_future_is_looked_up(world):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from emulator import Emulator
+from terminal import Terminal
 from launch_world import DOMAIN, LAUNCH, PROJECT, ZONE, Responder, World, api_error, items
 
 NAMES = [f"flask-app-{i}" for i in range(1, 6)]
@@ -388,6 +389,17 @@ def test_logs(world):
     plain = [a for a in world.command("logs", *KNOWN, base=False) if a != "--json"]
     out = subprocess.run(plain, env=world.env, capture_output=True, check=True, timeout=30).stdout
     assert out == b"booting\x1b[2J\n"
+
+
+def test_logs_on_a_terminal(world):
+    """Whatever runs on the VM wrote it: nothing of it steers the terminal."""
+    world.launch()
+    world.compute.serial = "a\x1b[2Jb\x7fc\x9b2Jd\u202ee\u2066f\u200fg\u061ch £5 – ü\n"
+    terminal = Terminal([a for a in world.command("logs", *KNOWN, base=False) if a != "--json"],
+                        **world.env)
+    text = terminal.read("5 – ü", seconds=20)
+    assert terminal.close() == 0
+    assert "a [2Jb c 2Jd e f g h £5 – ü" in text
 
 
 def test_logs_follow(world):
