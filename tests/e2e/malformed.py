@@ -233,6 +233,20 @@ def two_content_lengths(r):
     return request(headers=("Host: x", "Content-Length: 0", f"Content-Length: {r.randrange(99)}"))
 
 
+@kind(BAD)
+def a_lone_cr_in_a_header(r):
+    """To some it is a part of the value, to others the end of the line."""
+    line = r.choice(["X-Y: a\rHost: b", "X-Y: a\rX-Z: b", "X-Y: a\r", f"X-Y: \r{word(r)}: b",
+                     f"X-Y: a\r{word(r)}", "X-Y: a\rContent-Length: 5"])
+    return request(headers=("Host: x", line, *["X-A: b"] * r.randrange(3)))
+
+
+@kind(BAD)
+def a_control_in_a_header(r):
+    byte = bytes([r.choice([*range(1, 9), 11, 12, *range(14, 32), 127])])
+    return request(headers=("Host: x", b"X-Y: a" + byte + raw(word(r)), "X-A: b"))
+
+
 @kind(CUT)
 def a_header_without_a_colon(r):
     return request(headers=("Host: x", word(r)))

@@ -416,6 +416,39 @@ def test_connections_are_kept(shared):
         assert read_all(s).startswith(b"HTTP/1.1 200 ")
 
 
+def first_of_two(server, text):
+    """A request and another behind it: the first's status, and whether the second is answered."""
+    with server.connect() as s:
+        s.sendall(text + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = b""
+        while piece := s.recv(65536):
+            data += piece
+    return int(data.split()[1]), data.endswith(b"ok\n"), data
+
+
+@pytest.mark.parametrize("line", [
+    "Host: y", "X: a\rY: b", "X: a\r", "X: a\0b", "X: a\r\n b", "Content-Length: 0\r\nContent-Length: 0",
+    "X: " + "y" * 8300], ids=["hosts", "cr", "cr-crlf", "nul", "fold", "lengths", "long"])
+def test_a_head_that_can_be_read_in_two_ways_ends_its_connection(shared, line):
+    status, goes_on, data = first_of_two(
+        shared, f"GET /nothing HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
+    assert status in (400, 431) and not goes_on, data
+    assert b"\r\nConnection: close\r\n" in data and b"application/problem+json" in data
+
+
+@pytest.mark.parametrize("target", ["/vmcp/web?cvm_salt=%zz", "/vmcp/web", "/nothing", "/%00"])
+def test_a_question_that_is_wrong_keeps_its_connection(shared, target):
+    status, goes_on, data = first_of_two(shared, request(target))
+    assert status in (400, 404) and goes_on, data
+
+
+def test_lines_that_end_with_lf_alone(shared):
+    """RFC 9112, section 2.2: it may be taken for the end of a line."""
+    for text in (b"GET /healthz HTTP/1.1\nHost: x\nX: y\nConnection: close\n\n",
+                 b"GET /healthz HTTP/1.0\n\n", b"GET /healthz HTTP/1.0\r\n\r\n"):
+        assert first_of_two(shared, text)[:2] == (200, True), text
+
+
 def test_pipelined_requests(shared):
     """Sent at once, answered in order, each with its own salt."""
     salts = [f"Salt-{i}" for i in range(50)]

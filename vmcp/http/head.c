@@ -43,6 +43,15 @@ static bool are_neighbours(const char *end, const char *next, size_t most, const
     return true;
 }
 
+/* RFC 9110, section 5.5. A lone CR above all: to some it ends the line (RFC 9112, section 2.2). */
+static bool has_control(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (((unsigned char)s[i] < ' ' && s[i] != '\t') || s[i] == 127)
+            return true;
+    return false;
+}
+
 static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_len,
                             const char *value, size_t value_len)
 {
@@ -53,6 +62,8 @@ static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key,
         walk->fault = hidden;
     else if (!is_token(key, key_len))
         walk->fault = "a header whose name is not a token";
+    else if (has_control(value, value_len))
+        walk->fault = "a control character, or a lone CR, in a header's value";
     else if (key_len == 4 && strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0 && walk->hosts++ > 0)
         walk->fault = "more than one Host header";
     else if (key_len == 14 && strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 &&

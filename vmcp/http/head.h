@@ -13,7 +13,8 @@
 struct MHD_Connection;
 
 /* NULL, or what is wrong with it, a literal: a hidden part, a line that goes on in the next (RFC
- * 9112, section 5.2), a header whose name is no token (section 5.1), two Hosts (section 3.2).
+ * 9112, section 5.2), a header whose name is no token (section 5.1) or whose value has a control
+ * character (section 2.2), two Hosts (section 3.2).
  * `uri` is the target as sent, of `uri_len` bytes; all as libmicrohttpd gave them. To be called
  * with the headers and before anything else of the request. */
 const char *http_head_fault(struct MHD_Connection *connection, const char *method, const char *uri,
