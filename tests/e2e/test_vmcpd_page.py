@@ -68,9 +68,21 @@ def test_the_facts(server, vmcpd, keys):
         assert hidden not in page and hidden not in str(facts)
     listing = vmcpd({"web": NASTY, "db": MACHINE}, "--list-machines")
     assert listing.ask("/", Accept="application/json").json["names"] == ["db", "web"]
+    assert listing.ask("/", Accept="application/json").json["names_left_out"] == 0
     page = listing.ask("/").text
     assert "<code>db</code>" in page and "<code>web</code>" in page
     assert MACHINE["secret"] not in page
+
+
+def test_a_large_catalogue_is_listed_in_part(vmcpd):
+    """The answer does not grow with the machines, and says how many there are."""
+    server = vmcpd({f"m{i:04}": MACHINE for i in range(1005)}, "--list-machines", key=("ed25519",))
+    facts = server.ask("/", Accept="application/json").json
+    assert facts["names"] == [f"m{i:04}" for i in range(1000)]
+    assert (facts["machines"], facts["names_left_out"]) == (1005, 5)
+    page = server.ask("/").text
+    assert page.count("<li><code>") == 1000 and page.count('<option value="m') == 1000
+    assert "And 5 more." in page and "m1000" not in page
 
 
 def test_keys_and_their_status(vmcpd, vmcp, scratch):

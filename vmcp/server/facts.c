@@ -23,8 +23,9 @@ static json_t *list_keys(const struct srv_snapshot *s, int64_t now)
 
 static json_t *list_names(const struct srv_catalogue *c)
 {
+    size_t count = srv_catalogue_count(c);
     json_t *names = json_array();
-    for (size_t i = 0; i < srv_catalogue_count(c); i++)
+    for (size_t i = 0; i < count && i < SRV_NAMES_SHOWN; i++)
         json_array_append_new(names, json_string(srv_catalogue_at(c, i)->config.name));
     return names;
 }
@@ -36,7 +37,11 @@ json_t *srv_facts(const struct srv_settings *settings, const struct srv_snapshot
         "domain", settings->domain, "keys", list_keys(s, now), "machines",
         (json_int_t)srv_catalogue_count(s->catalogue), "generation", (json_int_t)s->generation,
         "digest", srv_catalogue_digest(s->catalogue), "loaded", (json_int_t)s->loaded);
-    if (facts && settings->list_machines)
+    if (facts && settings->list_machines) {
+        size_t count = srv_catalogue_count(s->catalogue);
+        size_t left_out = count > SRV_NAMES_SHOWN ? count - SRV_NAMES_SHOWN : 0;
         json_object_set_new(facts, "names", list_names(s->catalogue));
+        json_object_set_new(facts, "names_left_out", json_integer((json_int_t)left_out));
+    }
     return facts;
 }

@@ -13,7 +13,7 @@
 #include "lib/limits.h"
 #include "service.h"
 
-enum { PAGE_MAX = 4 * VMCP_ANSWER_MAX, NAMES_SHOWN = 1000, POLICY_CHARS = 512 };
+enum { PAGE_MAX = 4 * VMCP_ANSWER_MAX, POLICY_CHARS = 512 };
 
 /* What a page is made of. */
 struct view {
@@ -113,7 +113,7 @@ static void put_names(struct vmcp_buf *b, const struct view *v, const char *befo
 {
     const struct srv_catalogue *c = v->snapshot->catalogue;
     size_t count = srv_catalogue_count(c);
-    for (size_t i = 0; i < count && i < NAMES_SHOWN; i++) {
+    for (size_t i = 0; i < count && i < SRV_NAMES_SHOWN; i++) {
         vmcp_buf_adds(b, before);
         add_text(b, srv_catalogue_at(c, i)->config.name);
         vmcp_buf_adds(b, after);
@@ -144,8 +144,8 @@ static void put_machines(struct vmcp_buf *b, const struct view *v)
                      "<h2 id=\"machines-title\">Machines</h2>\n<ul class=\"names\">\n");
     put_names(b, v, "<li><code>", "</code></li>\n");
     vmcp_buf_adds(b, "</ul>\n");
-    if (count > NAMES_SHOWN)
-        vmcp_buf_addf(b, "<p class=\"note\">And %zu more.</p>\n", count - NAMES_SHOWN);
+    if (count > SRV_NAMES_SHOWN)
+        vmcp_buf_addf(b, "<p class=\"note\">And %zu more.</p>\n", count - SRV_NAMES_SHOWN);
     vmcp_buf_adds(b, "</section>");
 }
 
