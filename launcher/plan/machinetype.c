@@ -89,8 +89,11 @@ static int check_shared(const char *name, struct vmcp_error *err)
         size_t len = strlen(shapes[i].prefix);
         if (strncmp(name, shapes[i].prefix, len) != 0)
             continue;
+        char same[16];
         long long mb = strtoll(name + len, NULL, 10);
-        if (mb >= shapes[i].min && mb <= shapes[i].max && mb % 256 == 0)
+        snprintf(same, sizeof(same), "%lld", mb);
+        if (strcmp(same, name + len) == 0 && mb >= shapes[i].min && mb <= shapes[i].max &&
+            mb % 256 == 0)
             return 0;
         return vmcp_fail(err, VMCP_E_PLAN, "%.40s: %lld to %lld MB in steps of 256 are wanted",
                          name, shapes[i].min, shapes[i].max);
@@ -133,7 +136,10 @@ int launch_shape_check(const char *name, struct vmcp_error *err)
     int n = sscanf(numbers, "%9lld-%9lld%7s", &cpus, &mb, rest);
     if (n < 2 && strcmp(s->name, "e2") == 0)
         return check_shared(name, err);
-    if (n < 2 || (n == 3 && strcmp(rest, "-ext") != 0))
+    /* Its one spelling: no sign, no space, no zero first. */
+    char same[40];
+    snprintf(same, sizeof(same), "%lld-%lld%s", cpus, mb, rest);
+    if (n < 2 || (n == 3 && strcmp(rest, "-ext") != 0) || strcmp(same, numbers) != 0)
         return vmcp_fail(err, VMCP_E_PLAN,
                          "%.40s is no custom shape: SERIES-custom-CPUS-MB is one, with -ext for "
                          "extended memory",

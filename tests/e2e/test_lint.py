@@ -381,6 +381,8 @@ def disk(**params):
     ({"diskURL": "https://www.googleapis.com/compute/v1/" + UBUNTU, "diskChecksum": SUM}, None),
     ({"diskURL": "global/images/mine", "diskChecksum": SUM}, None),
     ({"diskURL": "family/debian-12", "diskChecksum": SUM}, None),
+    ({"diskURL": "family/A", "diskChecksum": SUM}, None),
+    ({"diskURL": "projects/p-1/family/a", "diskChecksum": SUM}, None),
     ({"diskURL": "projects/debian-cloud/global/images/A", "diskChecksum": SUM}, None),
     ({"diskURL": "global/images/a/b", "diskChecksum": SUM}, None),
     ({"diskURL": "global/snapshots/a", "diskChecksum": SUM}, None),

@@ -225,16 +225,19 @@ static void hint_ignored(struct hint *h)
                               "`%s` means nothing on Compute Engine", ignored[i]);
 }
 
-/* Is it an image that Compute Engine can have: [URL][projects/P/]global/images/[family/]NAME?
- * ret_project is P, or "". */
+/* Is it an image that Compute Engine can have: [URL][projects/P/]global/images/[family/]NAME, or
+ * family/NAME, one of the own project? ret_project is P, or "". */
 static bool parse_image(const char *s, char *ret_project, size_t size)
 {
     static const char *const roots[] = {"https://www.googleapis.com/compute/v1/",
                                         "https://compute.googleapis.com/compute/v1/"};
+    const char *whole = s;
     for (size_t i = 0; i < sizeof(roots) / sizeof(*roots); i++)
         if (strncmp(s, roots[i], strlen(roots[i])) == 0)
             s += strlen(roots[i]);
     *ret_project = '\0';
+    if (s == whole && strncmp(s, "family/", 7) == 0)
+        return vmcp_gce_is_name(s + 7);
     if (strncmp(s, "projects/", 9) == 0) {
         size_t len = strcspn(s + 9, "/");
         if (len == 0 || len >= size)
