@@ -12,6 +12,7 @@ B := build/$(if $(SANITIZE),$(subst $(comma),-,$(SANITIZE)),release)
 VERSION := 0.1.0
 Q := $(if $(V),,@)
 PYTHON := /usr/bin/python3
+MAKEFLAGS += --no-print-directory
 
 # Flags
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wstrict-prototypes \
@@ -36,11 +37,9 @@ EMULATOR := $(wildcard launcher/emulator/*.c)
 PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
 SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
-SCRIPTS := .ci/run tests/deps configs/flask-app.sh vmcp/packaging/deb.sh \
-        vmcp/packaging/install.sh tests/deb/probe.sh $(wildcard vmcp/packaging/debian/vmcpd.p*)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
-
-.PHONY: all deps demo check unit fuzz fuzzers bench lint format man install deb debcheck clean help
+.PHONY: all deps demo check deps-clients check-clients unit fuzz fuzzers bench lint format man \
+        install deb debcheck clean help
 all: $(PROGRAMS)
 
 # Products: what each is made of, and the libraries that it links
@@ -56,11 +55,10 @@ $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
 $(B)/obj/vmcp/server/assets.o: $(wildcard vmcp/server/page/*)
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
-$(UNIT): LIBS = -lcmocka -ljansson -lcrypto
+$(UNIT): LIBS = -lcmocka -ljansson -lcrypto -lseccomp
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
 $(B)/test/test_sandbox: $(call objects,$(addprefix vmcp/server/,sandbox.c landlock.c seccomp.c \
     commons.c privileges.c message.c))
-$(B)/test/test_sandbox: LIBS += -lseccomp
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(FUZZ): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/libvmcp.a
 $(FUZZ): LIBS = -fsanitize=fuzzer -lmicrohttpd -ljansson -lcrypto
@@ -93,36 +91,37 @@ deps: ## install the Debian packages that are missing
 
 demo: ## play the whole chain with real processes on this machine (KEEP=1 leaves it running)
 	@tests/deps build demo
-	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@$(MAKE) -j$(shell nproc) all
 	@$(PYTHON) tests/demo/demo.py --bin $(B)/bin $(if $(KEEP),--keep)
 
 check: ## unit and end-to-end tests; SANITIZE=address,undefined|thread for such a build; VALGRIND=1
 	@tests/deps build demo check
-	@$(MAKE) --no-print-directory -j$(shell nproc) all $(if $(filter thread,$(SANITIZE)),,unit)
+	@$(MAKE) -j$(shell nproc) all $(if $(filter thread,$(SANITIZE)),,unit)
 	@$(PYTHON) tests/check.py $(B) $(if $(VALGRIND),--memcheck)
+
+deps-clients: ## fetch other people's clients of Google Cloud into build/clients
+	@tests/deps build check clients
+	@tests/clients/deps build/clients
+
+check-clients: deps-clients ## gcloud, Google's libraries and cloud-init against gce-emulator
+	@$(MAKE) -j$(shell nproc) all
+	@$(PYTHON) tests/check.py $(B) --clients
 
 unit: $(UNIT)
 fuzzers: $(FUZZ)
-
 fuzz: ## feed each reader of hostile input with inputs that libFuzzer makes, FUZZ_SECONDS=20 each
 	@tests/deps build fuzz
-	@$(MAKE) --no-print-directory -j$(shell nproc) CC=clang B=build/fuzz \
-	    SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@$(MAKE) -j$(shell nproc) CC=clang B=build/fuzz SANITIZE=fuzzer-no-link,address,undefined fuzzers
 	@$(PYTHON) tests/fuzz/run.py build/fuzz $(or $(FUZZ_SECONDS),20)
 
 bench: ## measure the speed, as ratios to what the machine could do at most (SOAK=1: 5 minutes of load)
 	@tests/deps build check bench
-	@$(MAKE) --no-print-directory -j$(shell nproc) all $(BENCH)
+	@$(MAKE) -j$(shell nproc) all $(BENCH)
 	@$(PYTHON) $(if $(SOAK),tests/bench/soak.py $(B),tests/bench/bench.py $(B) --svg docs/performance.svg)
 
 lint: ## clang-format, clang-tidy, builds with -Werror by gcc and clang, shellcheck
 	@tests/deps build lint
-	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	@printf '%s\n' $(SOURCES) | xargs -P$(shell nproc) -n4 sh -c 'clang-tidy --quiet "$$@" -- \
-	    -std=c11 -D_GNU_SOURCE -DVMCP_VERSION="\"\"" -Ivmcp -Ilauncher 2>/dev/null' sh
-	@$(MAKE) --no-print-directory -j$(shell nproc) CC=clang CFLAGS="-g -Werror" B=build/clang all
-	@$(MAKE) --no-print-directory -j$(shell nproc) CC=gcc CFLAGS="-g -Werror" B=build/gcc all
-	@shellcheck $(SCRIPTS)
+	@tests/lint $(SOURCES)
 
 format: ## clang-format all sources
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -136,7 +135,7 @@ install: all man ## programs, library, headers, man pages and units below PREFIX
 deb: ## Debian packages, in build/release/deb
 	@tests/deps build deb
 	@rm -rf $(B)/deb/all
-	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(B)/deb/all PREFIX=/usr >/dev/null
+	@$(MAKE) install DESTDIR=$(CURDIR)/$(B)/deb/all PREFIX=/usr >/dev/null
 	@vmcp/packaging/deb.sh $(B)/deb $(VERSION)
 
 debcheck: deb ## install, run and purge the packages in a fresh Debian root (as root; ROOT=FILE.tar keeps it)
@@ -147,4 +146,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 16

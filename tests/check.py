@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the unit tests and the end-to-end tests of one build, and count them.
 
-usage: check.py BUILD_FOLDER [--memcheck]
+usage: check.py BUILD_FOLDER [--memcheck | --clients]
 
 Of a build for ThreadSanitizer, the end-to-end tests of what threads of vmcpd share. With
---memcheck, the unit tests alone, under valgrind. Ends with the plain line "N passed, N failed";
+--memcheck, the unit tests alone, under valgrind; with --clients, the tests with other people's
+clients alone. Ends with the plain line "N passed, N failed";
 skipped tests are listed above it with their reason.
 """
 import importlib.util
@@ -90,11 +91,16 @@ def e2e_tests(build):
 
 def run_e2e(build, count):
     together, alone = e2e_tests(build)
-    if importlib.util.find_spec("xdist"):
-        run_pytest(build, count, together, ["-n", str(WORKERS), "-p", "xdist"])
-        run_pytest(build, count, alone, [])
-    else:
-        run_pytest(build, count, together + alone, [])
+    run_pytest(build, count, together, side_by_side(WORKERS))
+    run_pytest(build, count, alone, [])
+
+
+def run_clients(build, count):
+    run_pytest(build, count, ["tests/clients"], side_by_side(2))
+
+
+def side_by_side(workers):
+    return ["-n", str(workers), "-p", "xdist"] if importlib.util.find_spec("xdist") else []
 
 
 def run_pytest(build, count, paths, options):
@@ -134,10 +140,12 @@ def unit_tests(build):
 def main():
     build = Path(sys.argv[1])
     count = Count()
-    print("unit tests")
     if "--memcheck" in sys.argv:
         run_memcheck(build, count)
+    elif "--clients" in sys.argv:
+        run_clients(build, count)
     else:
+        print("unit tests")
         for program in unit_tests(build):
             run_unit(program, count)
         print("end-to-end tests", flush=True)

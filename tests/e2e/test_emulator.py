@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -19,8 +18,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from emulator import (BIN, CLOUD_PLATFORM, EMULATOR, IMAGE, LAUNCHER, NOBODY, PROJECT, ZONE, Emulator,
-                      ask, eventually, instance_body, remove, scratch)
+from emulator import (CLOUD_PLATFORM, EMULATOR, IMAGE, LAUNCHER, NOBODY, PROJECT, ZONE, Emulator,
+                      eventually, instance_body, remove, scratch)
 
 GOOGLE_TOKEN = "https://oauth2.googleapis.com/token"
 COMPUTE_RO = "https://www.googleapis.com/auth/compute.readonly"
@@ -1245,57 +1244,3 @@ def test_broken_http_does_not_end_it(cloud):
                     pass
     assert cloud.v1("instance/name").text == "workstation"
     assert cloud.api("GET", "zones").status == 200
-
-
-# Other people's clients
-
-
-def gcloud(cloud, config, *args):
-    address = f"127.0.0.1:{cloud.metadata_port}"
-    env = {**os.environ, "CLOUDSDK_CONFIG": config, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-           "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-           "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1", "GCE_METADATA_ROOT": address,
-           "GCE_METADATA_HOST": address, "GCE_METADATA_IP": address, "CLOUDSDK_COMPUTE_ZONE": ZONE,
-           "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE":
-               f"http://127.0.0.1:{cloud.api_port}/compute/v1/"}
-    done = subprocess.run(["gcloud", *args, "--format=json"], env=env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else None
-
-
-@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
-def test_gcloud(cloud):
-    config = scratch()
-    try:
-        made = gcloud(cloud, config, "compute", "instances", "create", "by-gcloud",
-                      "--machine-type", "e2-small", "--image-family", "debian-12",
-                      "--image-project", "debian-cloud", "--service-account", LAUNCHER, "--scopes",
-                      "compute-rw", "--metadata", "a=b", "--tags", "web")
-        assert made[0]["name"] == "by-gcloud" and made[0]["status"] == "RUNNING"
-        listed = gcloud(cloud, config, "compute", "instances", "list")
-        assert "by-gcloud" in [i["name"] for i in listed]
-        told = gcloud(cloud, config, "compute", "instances", "describe", "by-gcloud")
-        assert told["serviceAccounts"][0]["email"] == LAUNCHER
-        gcloud(cloud, config, "compute", "instances", "delete", "by-gcloud", "--quiet")
-        assert cloud.instance("by-gcloud") is None
-    finally:
-        remove(config)
-
-
-@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
-def test_gcloud_with_a_key_file(cloud):
-    config = scratch()
-    try:
-        gcloud(cloud, config, "auth", "activate-service-account", "--key-file",
-               str(cloud.folder / "key.json"))
-        gcloud(cloud, config, "compute", "instances", "list", "--project", PROJECT)
-        tokens = [r for r in requests_of(cloud) if r["path"] == "/token"]
-        assert tokens[-1]["account"] == LAUNCHER
-    finally:
-        remove(config)
-
-
-def test_program_is_there():
-    assert EMULATOR.exists(), f"build it first: {BIN}"
-    assert ask and CLOUD_PLATFORM
