@@ -53,7 +53,7 @@ class Demo:
         ready = self.programs.start("vmcpd", [
             self.programs.path("vmcpd"), "--domain", DOMAIN, "--key", self.file("ed25519.key"),
             "--key", self.file("rsa.key"), "--configs", os.path.join(ROOT, "configs"),
-            "--listen", f"{self.listen}:0"], r"ready on http://[^:]+:(\d+)")
+            "--listen", f"{self.listen}:0", "--allow-http"], r"ready on http://[^:]+:(\d+)")
         self.vmcpd_port = int(ready.group(1))
         say(f"vmcpd answers on port {self.vmcpd_port} for the domain {DOMAIN}")
 

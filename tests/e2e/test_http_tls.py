@@ -4,6 +4,7 @@ import datetime
 import http.client
 import ipaddress
 import os
+import re
 import signal
 import socket
 import ssl
@@ -300,6 +301,17 @@ def activated(bin, keys, folder, count, *options):
     return Vmcpd("/usr/bin/python3", folder, "-c", ACTIVATE, "http:more", count, bin.vmcpd,
                  "--domain", "cfg.example.org", "--key", keys["ed25519"].path, "--configs",
                  folder / "configs", *options)
+
+
+@pytest.mark.parametrize("quiet", [None, "allowed", "tls"])
+def test_plain_http_for_others_is_told(vmcpd, scratch, world, quiet):
+    """Each place once, by its name; loopback and Unix sockets are nobody else's to listen to."""
+    options = {None: (), "allowed": ("--allow-http",),
+               "tls": ("--tls-cert", world.server.cert, "--tls-key", world.server.key)}[quiet]
+    server = vmcpd(None, "--listen", f"unix:{scratch}/s", "--listen", "127.0.0.2:0", "--listen",
+                   "0.0.0.0:0", "--listen", "[::1]:0", "--listen", "[::]:0", *options)
+    told = re.findall(r"warning: (\S+):\d+ is plain HTTP: .*--tls-cert.*--allow-http", server.log)
+    assert told == ([] if quiet else ["0.0.0.0", "[::]"]), server.log
 
 
 def test_socket_activation(bin, keys, scratch):

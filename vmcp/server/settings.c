@@ -33,6 +33,8 @@ static const struct vmcp_option options[] = {
      "its private key, PEM, mode 0600"},
     {"client-ca", "FILE", VMCP_OPT_STRING, AT(transport.client_ca), 0, 0,
      "answer only clients whose certificate verifies against one of these, PEM"},
+    {"allow-http", NULL, VMCP_OPT_FLAG, AT(transport.allow_http), 0, 0,
+     "plain HTTP beyond loopback is meant, as behind a proxy that has TLS: no warning"},
     {"host", "NAME", VMCP_OPT_LIST, AT(transport.hosts), 0, 0,
      "a name to answer for beside --domain, and then for no other; *: for any"},
     {"default", "NAME", VMCP_OPT_STRING, AT(fallback), 0, 0,

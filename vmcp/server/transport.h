@@ -19,6 +19,7 @@ struct srv_transport_settings {
     struct vmcp_list listen, trusted_proxies, hosts;
     const char *domain; /* a name of the server's too */
     const char *listen_mode, *tls_cert, *tls_key, *client_ca;
+    bool allow_http; /* beyond loopback, without a warning */
     /* seconds and counts; 0: no limit */
     int64_t connections, connections_each, header_timeout, idle_timeout, rate, rate_burst, grace,
         connection_rate;
@@ -58,8 +59,9 @@ bool srv_transport_same_place(const char *a, const char *b);
 VMCP_MUST_CHECK int srv_transport_load_tls(const struct srv_transport_settings *settings,
                                            struct http_tls **ret, struct vmcp_error *err);
 
-/* Open all places: the sockets of systemd, then those of --listen. Errors: VMCP_E_USAGE where there
- * are none; those of http_listener_open(). */
+/* Open all places: the sockets of systemd, then those of --listen. One of plain HTTP beyond
+ * loopback is warned about, unless the settings allow it. Errors: VMCP_E_USAGE where there are
+ * none; those of http_listener_open(). */
 VMCP_MUST_CHECK int srv_transport_open(const struct srv_transport_settings *settings,
                                        struct srv_transport *transport, struct vmcp_error *err);
 
