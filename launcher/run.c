@@ -245,6 +245,13 @@ static int find_universe(struct launch_run *run, struct vmcp_error *err)
     return rc < 0 ? vmcp_error_locate(err, "GOOGLE_CLOUD_UNIVERSE_DOMAIN") : 0;
 }
 
+int launch_run_place(struct launch_run *run, struct vmcp_error *err)
+{
+    int rc = launch_settings_place(run->settings, &run->metadata, run->place_optional, err);
+    run->compute.project = run->settings->project;
+    return rc;
+}
+
 int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
 {
     struct launch_settings *s = run->settings;
@@ -256,7 +263,7 @@ int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
     };
     int rc = launch_destinations_check(&run->destinations, err);
     if (rc == 0)
-        rc = launch_settings_place(s, &run->metadata, run->place_optional, err);
+        rc = launch_run_place(run, err);
     if (rc == 0)
         rc = launch_adc_find(s, &run->metadata, &adc, err);
     if (rc == 0)

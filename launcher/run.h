@@ -71,6 +71,8 @@ VMCP_MUST_CHECK int launch_run_settle(struct launch_run *run, bool write, struct
 /* VMCP_E_SERIAL for an answer older than one that was seen. It was asked for as floor already,
  * unless the machine was not known then. */
 VMCP_MUST_CHECK int launch_run_check_serial(const struct launch_run *run, struct vmcp_error *err);
+/* Project and zones alone. */
+VMCP_MUST_CHECK int launch_run_place(struct launch_run *run, struct vmcp_error *err);
 /* Project, zones, credentials, API. No request beyond the metadata server's. */
 VMCP_MUST_CHECK int launch_run_cloud(struct launch_run *run, struct vmcp_error *err);
 

@@ -80,6 +80,8 @@ const struct vmcp_option launch_settings_options[] = {
     {"state-dir", "DIR", VMCP_OPT_STRING, AT(state_dir), 0, 0, "where to keep state"},
     {"dry-run", NULL, VMCP_OPT_FLAG, AT(dry_run), 0, 0,
      "send no write; of the state only the local id is made"},
+    {"offline", NULL, VMCP_OPT_FLAG, AT(offline), 0, 0,
+     "of a plan or dry run: ask the Compute API nothing, use no credentials"},
     {"json", NULL, VMCP_OPT_FLAG, AT(json), 0, 0, "print one JSON object on stdout"},
     {0},
 };

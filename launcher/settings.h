@@ -49,7 +49,7 @@ struct launch_settings {
     /* how */
     const char *wait_guest; /* NULL: not */
     const char *wait_api;   /* NULL: not; "": the internal address; "external" */
-    bool accept_drift, dry_run, json;
+    bool accept_drift, dry_run, offline, json;
     int64_t boot_timeout, timeout, api_timeout; /* seconds */
     const char *state_dir;
 

@@ -97,3 +97,11 @@ int launch_image_resolve(const struct launch_compute *compute, const struct laun
     *ret = made;
     return 0;
 }
+
+void launch_image_take(const struct launch_image_ref *ref, struct launch_image *ret)
+{
+    *ret = (struct launch_image){.known = true};
+    snprintf(ret->project, sizeof(ret->project), "%s", ref->project);
+    snprintf(ret->path, sizeof(ret->path), "projects/%s/global/images/%s%s", ref->project,
+             ref->family ? "family/" : "", ref->name);
+}

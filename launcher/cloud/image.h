@@ -33,6 +33,9 @@ struct launch_image {
     bool known;      /* false: there is none, or nobody was asked */
 };
 
+/* What a reference says, nobody having been asked: its path, a family's too; no size. */
+void launch_image_take(const struct launch_image_ref *ref, struct launch_image *ret);
+
 /* Ask the API which image that is. VMCP_E_API where there is none. */
 VMCP_MUST_CHECK int launch_image_resolve(const struct launch_compute *compute,
                                          const struct launch_image_ref *ref,

@@ -46,7 +46,11 @@ const struct vmcp_command launch_plan_command = {
     .options = launch_settings_options,
     .details =
         "Prints the insert body on stdout and where its parts come from on stderr. Sends no\n"
-        "write and changes no state but for the local id, which is made once.\n",
+        "write and changes no state but for the local id, which is made once. The answer is\n"
+        "verified before credentials are looked for. With --offline none are needed: the Compute\n"
+        "API is not asked which image a family means, nor what is there.\n",
+    .example = "  vmcp-launch plan --offline --endpoint https://cfg.example.org --machine web \\\n"
+               "      --trust cfg.example.org.pub --project web-1234 --zone us-central1-a\n",
 };
 
 /* One VM of the report. */
@@ -95,6 +99,11 @@ static void show(struct launch_run *run, const struct launch_job *job)
 static int look(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)
 {
     show(run, job);
+    if (run->settings->offline) {
+        snprintf(job->zone, sizeof(job->zone), "%s", job->plan.zone);
+        job->outcome = "unknown";
+        return 0;
+    }
     int rc = launch_job_look(run, job, err);
     if (rc < 0)
         job->outcome = "refuse";
@@ -150,9 +159,16 @@ static int look_up_image(struct launch_run *run, struct launch_image *ret, struc
     struct launch_image_ref ref;
     bool wanted = false;
     int rc = launch_plan_image(&run->answer, run->settings, &ref, &wanted, err);
-    if (rc == 0 && wanted)
-        rc = launch_image_resolve(&run->compute, &ref, ret, err);
-    return rc;
+    if (rc < 0 || !wanted)
+        return rc;
+    if (!run->settings->offline)
+        return launch_image_resolve(&run->compute, &ref, ret, err);
+    launch_image_take(&ref, ret);
+    launch_warn(run->report,
+                "offline: nobody was asked what image %s is, which decides on secure "
+                "boot, vTPM and the least size of the disk, nor what is there already",
+                ret->path);
+    return 0;
 }
 
 static int launch_all(struct launch_run *run, struct vmcp_error *err)
@@ -186,26 +202,52 @@ static int keep_serial(struct launch_run *run, struct vmcp_error *err)
     return launch_state_raise(&run->state, run->answer.serial, err);
 }
 
+/* Settle what is open, ask, and hold the answer to the highest serial that was seen. */
+static int ask(struct launch_run *run, struct vmcp_error *err)
+{
+    bool known = *run->machine, write = !run->settings->dry_run;
+    int rc = known ? launch_run_settle(run, write, err) : 0;
+    if (rc == 0)
+        rc = launch_run_fetch(run, err);
+    if (rc == 0 && !known)
+        rc = launch_run_settle(run, write, err);
+    return rc < 0 ? rc : keep_serial(run, err);
+}
+
+/* Who plans sees a good answer before credentials are looked for, and can do without them. */
+static int plan_all(struct launch_run *run, struct vmcp_error *err)
+{
+    int rc = launch_run_place(run, err);
+    if (rc == 0)
+        rc = ask(run, err);
+    if (rc == 0 && !run->settings->offline)
+        rc = launch_run_cloud(run, err);
+    if (rc == 0)
+        rc = launch_all(run, err);
+    if (rc == -VMCP_E_CREDENTIALS)
+        launch_advise(run->report,
+                      "`vmcp-launch plan --offline` needs no credentials: it shows the "
+                      "body without asking the Compute API anything");
+    return rc;
+}
+
 static int run_verb(struct launch_settings *settings, struct launch_report *report,
                     struct vmcp_error *err)
 {
     auto_run struct launch_run run = LAUNCH_RUN(settings, report);
+    if (settings->offline && !settings->dry_run)
+        return vmcp_fail(err, VMCP_E_USAGE, "--offline is for plan and --dry-run");
     int rc = launch_run_begin(&run, err);
     if (rc == 0)
         rc = launch_settings_resolve(settings, &run.metadata, true, err);
     if (rc == 0)
         rc = launch_run_set_up(&run, err);
+    if (rc == 0 && settings->dry_run)
+        return plan_all(&run, err);
     if (rc == 0)
         rc = launch_run_cloud(&run, err);
-    bool known = rc == 0 && *run.machine;
-    if (known)
-        rc = launch_run_settle(&run, !settings->dry_run, err);
     if (rc == 0)
-        rc = launch_run_fetch(&run, err);
-    if (rc == 0 && !known)
-        rc = launch_run_settle(&run, !settings->dry_run, err);
-    if (rc == 0)
-        rc = keep_serial(&run, err);
+        rc = ask(&run, err);
     return rc < 0 ? rc : launch_all(&run, err);
 }
 

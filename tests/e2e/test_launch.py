@@ -711,6 +711,46 @@ def test_where_each_part_comes_from(world):
     world.refused("plan-invalid", 3, "plan")
 
 
+def without_credentials(world):
+    env = {k: v for k, v in world.env.items() if k != "GCE_METADATA_HOST"}
+    return dict(env=env), ["--project", PROJECT, "--zone", ZONE]
+
+
+def test_plan_without_credentials(world):
+    """Whoever has none sees that the answer is good, and how to see the body."""
+    where, args = without_credentials(world)
+    done = world.run("plan", *args, **where)
+    if done.report["code"] == "ok":
+        pytest.skip("this is Compute Engine")
+    assert (done.report["code"], done.returncode) == ("credentials", 5)
+    assert "is good" in done.stderr and done.report["serial"] == 7
+    assert "--offline" in done.report["advice"][0] and not world.compute.server.log
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["--dry-run"]])
+def test_offline(world, verb):
+    world.responder.gce = {"labels": {"role": "web"}}
+    where, args = without_credentials(world)
+    report = world.launch(*verb, "--offline", *args, **where)
+    body, = report["bodies"]
+    assert body["labels"]["role"] == "web" and items(body)["startup-script"] == SCRIPT
+    assert body["disks"][0]["initializeParams"]["sourceImage"] == \
+        "projects/debian-cloud/global/images/family/debian-12"
+    row, = report["instances"]
+    assert (row["would"], row["zone"], row["project"]) == ("unknown", ZONE, PROJECT)
+    assert any("offline" in w for w in report["warnings"])
+    assert not world.compute.server.log
+    assert not list(world.state.glob("machines/*/*/state.json"))
+
+
+def test_offline_keeps_to_bounds_and_serials(world):
+    where, args = without_credentials(world)
+    world.responder.gce = {"serviceAccounts": [{"email": "default"}]}
+    assert world.run("plan", "--offline", *args, **where).report["code"] == "policy"
+    assert world.run("plan", "--offline", "--min-serial", "8", *args, **where).returncode == 1
+    world.refused("usage", 2, "--offline", *args)
+
+
 def test_plan_shows_what_would_be_refused(world):
     world.compute.add(metadata=mine(world, **{"vmcp-session": None}))
     done = world.refused("session-conflict", 1, "plan")
