@@ -176,12 +176,31 @@ def test_off(start):
     assert "vmcpd: sandbox: off" in server.log and server.v2().status == 200
 
 
-def test_what_landlock_the_kernel_has_is_told(start):
+def test_what_landlock_the_kernel_has_is_told(bin, start, place):
     server = start(prefix=as_nobody())
-    told = re.search(r"seccomp, (Landlock \d+ \(files.*\)|no Landlock here)$",
+    told = re.search(r"no new privileges, seccomp, (Landlock \d+ \(files.*\)|no Landlock here)$",
                      server.log, re.M)
     assert told, server.log
     assert has_landlock() == told[1].startswith("Landlock")
+    checked = run(*as_nobody(), *Server(bin, place, "--check").argv)
+    assert checked.code == 0 and f"vmcpd: sandbox: seccomp, {told[1]}\n" in checked.out, checked
+    assert server.process.poll() is None and server.v2().status == 200  # nothing was touched
+    off = run(*as_nobody(), *Server(bin, place, "--check", sandbox="off").argv)
+    assert off.code == 0 and "sandbox: off" in off.err and "seccomp" not in off.out, off
+
+
+@pytest.mark.parametrize("sandbox", ["on", "off"])
+def test_what_is_in_force_is_a_metric(start, place, sandbox):
+    server = start("--metrics", f"unix:{place}/run/metrics", prefix=as_nobody(), sandbox=sandbox)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(place / "run/metrics"))
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    layers = dict(re.findall(r'^vmcpd_sandbox\{layer="(\w+)"\} (\d+)$', text, re.M))
+    assert layers["seccomp"] == ("1" if sandbox == "on" else "0"), text
+    assert (layers["landlock"] != "0") == (sandbox == "on" and has_landlock())
+    if sandbox == "on" and has_landlock():
+        assert f"Landlock {layers['landlock']} (" in server.log
 
 
 # -- all goes on working ---------------------------------------------------------------------------
@@ -308,7 +327,7 @@ def test_files_are_read_as_the_user_from_the_start(bin, place):
     for more in ((), ("--check",)):
         done = run(*Server(bin, place, "--user", "nobody", *more).argv)
         assert done.code == 3 and "ready" not in done.out
-        assert f"{key}: cannot be opened: Permission denied; it is opened as user nobody" in done.err
+        assert f"{key}: --key: cannot be opened: Permission denied; it is opened as user nobody" in done.err
         assert "at reloads" in done.err
     assert run(*Server(bin, place, "--check").argv).code == 0  # root may
     os.chown(key, NOBODY.pw_uid, NOBODY.pw_gid)

@@ -370,13 +370,14 @@ static void child_enters(const char *folder)
                                           .secret = SERVED "mounted/a.json",
                                           .access_log = "deep/logs/access.log"};
     const struct vmcp_keyring ring = {0};
+    struct srv_sandbox sandbox;
     struct vmcp_error err = {0};
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (chdir(folder) < 0 || null < 0 || dup2(null, STDERR_FILENO) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
         _exit(100);
     open_notify(folder);
-    if (srv_sandbox_enter(&settings, &ring, "deep/run/control", notify, &err) < 0)
+    if (srv_sandbox_enter(&settings, &ring, "deep/run/control", notify, &sandbox, &err) < 0)
         _exit(101);
 }
 

@@ -52,6 +52,15 @@ static void write_reloads(const struct srv_reloads *r, struct vmcp_buf *out)
                 r->last == VMCP_OK);
 }
 
+static void write_sandbox(const struct srv_sandbox *sandbox, struct vmcp_buf *out)
+{
+    srv_metrics_head(out, "vmcpd_sandbox", "gauge",
+                     "What holds the server: 1 with its list of system calls, and the version of "
+                     "Landlock; 0 without.");
+    vmcp_buf_addf(out, "vmcpd_sandbox{layer=\"seccomp\"} %d\n", sandbox->seccomp);
+    vmcp_buf_addf(out, "vmcpd_sandbox{layer=\"landlock\"} %d\n", sandbox->landlock);
+}
+
 static void write_process(struct vmcp_buf *out)
 {
     struct timespec cpu;
@@ -81,6 +90,7 @@ static void write_all(const struct srv_exporter *e, struct vmcp_buf *out)
                 "0 where the access log could not be opened again at the last reload: its lines go "
                 "to the old file.",
                 !atomic_load(&e->service->log.stale));
+    write_sandbox(&e->service->sandbox, out);
     write_process(out);
 }
 

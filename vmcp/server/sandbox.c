@@ -112,18 +112,24 @@ static void allow_files(const struct srv_landlock *landlock, const struct srv_se
     allow_file(landlock, control, SRV_ACCESS_REMOVE);
 }
 
+static void describe(int abi, char *ret, size_t size)
+{
+    snprintf(ret, size, "no Landlock here");
+    if (abi)
+        snprintf(ret, size, "Landlock %d (files%s%s)", abi, abi >= 4 ? ", TCP" : "",
+                 abi >= 6 ? ", signals" : "");
+}
+
 static void say(const struct srv_landlock *landlock)
 {
-    char files[96] = "no Landlock here";
-    if (landlock->abi)
-        snprintf(files, sizeof(files), "Landlock %d (files%s%s)", landlock->abi,
-                 landlock->abi >= 4 ? ", TCP" : "", landlock->abi >= 6 ? ", signals" : "");
+    char files[96];
+    describe(landlock->abi, files, sizeof(files));
     srv_message(SRV_INFO, "vmcpd: sandbox: user %u, no new privileges, seccomp, %s",
                 (unsigned)geteuid(), files);
 }
 
 static int enter(const struct srv_settings *settings, const char *control, int notify,
-                 struct vmcp_error *err)
+                 struct srv_sandbox *ret, struct vmcp_error *err)
 {
     auto_landlock struct srv_landlock landlock = SRV_LANDLOCK_OFF;
     tzset(); /* reads /etc/localtime, once */
@@ -136,26 +142,51 @@ static int enter(const struct srv_settings *settings, const char *control, int n
     rc = srv_landlock_enter(&landlock, err);
     if (rc == 0)
         rc = srv_seccomp_enter(notify, err);
-    if (rc == 0)
-        say(&landlock);
-    return rc;
-}
-
-int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_keyring *ring,
-                      const char *control, int notify, struct vmcp_error *err)
-{
-    bool wanted = strcmp(settings->sandbox, "on") == 0, device = wanted && has_device(ring);
-    int rc = srv_privileges_drop(err);
     if (rc < 0)
         return rc;
-    if (geteuid() == 0)
-        srv_message(SRV_WARNING,
-                    "vmcpd: warning: it runs as root; give it a user of its own with --user NAME");
+    *ret = (struct srv_sandbox){.seccomp = true, .landlock = landlock.abi};
+    say(&landlock);
+    return 0;
+}
+
+static bool is_wanted(const struct srv_settings *settings, const struct vmcp_keyring *ring)
+{
+    bool wanted = strcmp(settings->sandbox, "on") == 0, device = wanted && has_device(ring);
     if (device)
         srv_message(SRV_WARNING,
                     "vmcpd: warning: sandbox: off: a key is in a token or a TPM, whose "
                     "libraries need more than it allows");
     else if (!wanted)
         srv_message(SRV_INFO, "vmcpd: sandbox: off");
-    return wanted && !device ? enter(settings, control, notify, err) : 0;
+    return wanted && !device;
+}
+
+int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_keyring *ring,
+                      const char *control, int notify, struct srv_sandbox *ret,
+                      struct vmcp_error *err)
+{
+    int rc = srv_privileges_drop(err);
+    if (rc < 0)
+        return rc;
+    if (geteuid() == 0)
+        srv_message(SRV_WARNING,
+                    "vmcpd: warning: it runs as root; give it a user of its own with --user NAME");
+    *ret = (struct srv_sandbox){0};
+    return is_wanted(settings, ring) ? enter(settings, control, notify, ret, err) : 0;
+}
+
+int srv_sandbox_check(const struct srv_settings *settings, const struct vmcp_keyring *ring,
+                      const char *control, struct vmcp_error *err)
+{
+    auto_landlock struct srv_landlock landlock = SRV_LANDLOCK_OFF;
+    char files[96];
+    if (!is_wanted(settings, ring))
+        return 0;
+    int rc = srv_landlock_begin(&landlock, err);
+    if (rc < 0)
+        return rc;
+    allow_files(&landlock, settings, control);
+    describe(landlock.abi, files, sizeof(files));
+    printf("vmcpd: sandbox: seccomp, %s\n", files);
+    return 0;
 }

@@ -9,6 +9,8 @@
 #ifndef SRV_SANDBOX_H
 #define SRV_SANDBOX_H
 
+#include <stdbool.h>
+
 #include "lib/error.h"
 #include "lib/keyring.h"
 #include "settings.h"
@@ -26,12 +28,23 @@
 #define SRV_SANDBOX_DEFAULT "on"
 #endif
 
+/* What is in force. */
+struct srv_sandbox {
+    bool seccomp;
+    int landlock; /* its version; 0: none */
+};
+
 /* Enter it as --sandbox says, and drop the last privileges either way. `control` is the control
  * socket's path, or NULL; `notify` is srv_notify_open()'s. Keys of `ring` in a token or a TPM turn
  * it off, with a warning: their libraries load modules and talk to devices whenever they sign. Says
  * on standard error what is in force. Before any thread is made. Errors: VMCP_E_INTERNAL. */
 VMCP_MUST_CHECK int srv_sandbox_enter(const struct srv_settings *settings,
                                       const struct vmcp_keyring *ring, const char *control,
-                                      int notify, struct vmcp_error *err);
+                                      int notify, struct srv_sandbox *ret, struct vmcp_error *err);
+
+/* For --check: print what would be in force, with the same warnings, and enter nothing. */
+VMCP_MUST_CHECK int srv_sandbox_check(const struct srv_settings *settings,
+                                      const struct vmcp_keyring *ring, const char *control,
+                                      struct vmcp_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "lib/error.h"
 #include "log.h"
 #include "metrics.h"
+#include "sandbox.h"
 #include "settings.h"
 #include "snapshot.h"
 
@@ -25,7 +26,8 @@ struct srv_service {
     pthread_mutex_t lock;                /* of what follows */
     struct srv_snapshot *snapshot;       /* what is served; replaced whole */
     struct srv_reloads reloads;
-    struct srv_log log; /* off until srv_log_open() */
+    struct srv_sandbox sandbox; /* set before it is served */
+    struct srv_log log;         /* off until srv_log_open() */
     struct srv_metrics metrics;
 };
 
