@@ -48,7 +48,7 @@
     {"api-endpoint", "URL", VMCP_OPT_STRING, AT(api_endpoint), 0, 0, \
      "Compute API, ending in compute/v1/"}, \
     {"insecure-api", NULL, VMCP_OPT_FLAG, AT(insecure_api), 0, 0, \
-     "send tokens over plain http to --api-endpoint"}, \
+     "send tokens over plain http to the endpoints that options name"}, \
     {"token-endpoint", "URL", VMCP_OPT_STRING, AT(token_endpoint), 0, 0, \
      "trade the key for tokens here"}
 /* clang-format on */

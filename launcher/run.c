@@ -192,6 +192,25 @@ int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
     return 0;
 }
 
+static int keep_serial(struct launch_run *run, struct vmcp_error *err)
+{
+    int rc = launch_run_check_serial(run, err);
+    if (rc < 0 || run->format == VMCP_FORMAT_V1 || run->settings->dry_run)
+        return rc;
+    return launch_state_raise(&run->state, run->answer.serial, err);
+}
+
+int launch_run_ask(struct launch_run *run, struct vmcp_error *err)
+{
+    bool known = *run->machine, write = !run->settings->dry_run;
+    int rc = known ? launch_run_settle(run, write, err) : 0;
+    if (rc == 0)
+        rc = launch_run_fetch(run, err);
+    if (rc == 0 && !known)
+        rc = launch_run_settle(run, write, err);
+    return rc < 0 ? rc : keep_serial(run, err);
+}
+
 /* The IAM Credentials API, for whoever acts as a service account. */
 static int find_iam(struct launch_run *run, struct vmcp_error *err)
 {

@@ -68,6 +68,10 @@ VMCP_MUST_CHECK int launch_run_state(struct launch_run *run, bool write, struct 
 VMCP_MUST_CHECK int launch_run_fetch(struct launch_run *run, struct vmcp_error *err);
 /* The same; then what earlier runs left open is settled, or told of where nothing is written. */
 VMCP_MUST_CHECK int launch_run_settle(struct launch_run *run, bool write, struct vmcp_error *err);
+/* All of it: what is open is settled where something is written (a dry run tells of it), the answer
+ * fetched, held to the highest serial that was seen, and its own serial kept. Where the machine is
+ * known the settling comes first: it needs no responder. */
+VMCP_MUST_CHECK int launch_run_ask(struct launch_run *run, struct vmcp_error *err);
 /* VMCP_E_SERIAL for an answer older than one that was seen. It was asked for as floor already,
  * unless the machine was not known then. */
 VMCP_MUST_CHECK int launch_run_check_serial(const struct launch_run *run, struct vmcp_error *err);

@@ -103,20 +103,29 @@ int launch_universe_check(const char *universe, struct vmcp_error *err)
                      "least two labels, is wanted");
 }
 
-int launch_destinations_check(const struct launch_destinations *rules, struct vmcp_error *err)
+/* An endpoint that the operator named (NULL: none). */
+static int check_named(const char *url, const char *option, bool insecure, struct vmcp_error *err)
 {
-    struct launch_origin api;
-    if (!rules->api)
+    struct launch_origin to;
+    if (!url)
         return 0;
-    int rc = launch_origin_parse(rules->api, &api, err);
+    int rc = launch_origin_parse(url, &to, err);
     if (rc < 0)
-        return vmcp_error_locate(err, "--api-endpoint");
-    if (!api.https && !launch_origin_is_local(&api) && !rules->insecure_api)
-        return vmcp_fail_at(err, VMCP_E_PLAIN_HTTP, "--api-endpoint",
+        return vmcp_error_locate(err, option);
+    if (!to.https && !launch_origin_is_local(&to) && !insecure)
+        return vmcp_fail_at(err, VMCP_E_PLAIN_HTTP, option,
                             "a token would go to %s over plain http; that is done on loopback and "
                             "link-local only, or with --insecure-api",
-                            api.host);
+                            to.host);
     return 0;
+}
+
+int launch_destinations_check(const struct launch_destinations *rules, struct vmcp_error *err)
+{
+    int rc = check_named(rules->api, "--api-endpoint", rules->insecure_api, err);
+    return rc < 0
+               ? rc
+               : check_named(rules->token_endpoint, "--token-endpoint", rules->insecure_api, err);
 }
 
 /* The origin of a rule's own URL, where there is one and it is the destination's. */

@@ -38,7 +38,8 @@ struct launch_destinations {
 /* Is it a domain that a credential may go to every host of? One label ("com") would be half the
  * internet, and an address has no hosts under it: VMCP_E_CREDENTIALS. */
 VMCP_MUST_CHECK int launch_universe_check(const char *universe, struct vmcp_error *err);
-/* Is --api-endpoint itself one that a token may go to? VMCP_E_PLAIN_HTTP, VMCP_E_URL_MALFORMED. */
+/* Are --api-endpoint and --token-endpoint themselves places that a token may go to?
+ * VMCP_E_PLAIN_HTTP, VMCP_E_URL_MALFORMED. */
 VMCP_MUST_CHECK int launch_destinations_check(const struct launch_destinations *rules,
                                               struct vmcp_error *err);
 /* May a credential go to `url`? Errors: VMCP_E_CREDENTIALS, VMCP_E_URL_MALFORMED. */

@@ -289,18 +289,6 @@ static int act(struct bootstrap *b, struct vmcp_error *err)
     return 0;
 }
 
-/* Ask, settle what was open, keep the serial: as `launch` does on VM-1. */
-static int verify(struct bootstrap *b, struct vmcp_error *err)
-{
-    bool write = !b->vm1->settings.dry_run;
-    int rc = launch_run_fetch(b->run, err);
-    if (rc == 0)
-        rc = launch_run_settle(b->run, write, err);
-    if (rc == 0)
-        rc = launch_run_check_serial(b->run, err);
-    return rc < 0 || !write ? rc : launch_state_raise(&b->run->state, b->run->answer.serial, err);
-}
-
 static int run_verb(struct launch_vm1 *vm1, struct launch_report *report, struct vmcp_error *err)
 {
     auto_run struct launch_run run = LAUNCH_RUN(&vm1->settings, report);
@@ -324,7 +312,7 @@ static int run_verb(struct launch_vm1 *vm1, struct launch_report *report, struct
     if (rc == 0)
         rc = launch_run_cloud(&run, err);
     if (rc == 0)
-        rc = verify(&b, err);
+        rc = launch_run_ask(&run, err);
     if (rc == 0)
         rc = look_up_image(&b, err);
     if (rc == 0)

@@ -194,32 +194,12 @@ static int launch_all(struct launch_run *run, struct vmcp_error *err)
     return do_jobs(run, &subject, count, err);
 }
 
-static int keep_serial(struct launch_run *run, struct vmcp_error *err)
-{
-    int rc = launch_run_check_serial(run, err);
-    if (rc < 0 || run->format == VMCP_FORMAT_V1 || run->settings->dry_run)
-        return rc;
-    return launch_state_raise(&run->state, run->answer.serial, err);
-}
-
-/* Settle what is open, ask, and hold the answer to the highest serial that was seen. */
-static int ask(struct launch_run *run, struct vmcp_error *err)
-{
-    bool known = *run->machine, write = !run->settings->dry_run;
-    int rc = known ? launch_run_settle(run, write, err) : 0;
-    if (rc == 0)
-        rc = launch_run_fetch(run, err);
-    if (rc == 0 && !known)
-        rc = launch_run_settle(run, write, err);
-    return rc < 0 ? rc : keep_serial(run, err);
-}
-
 /* Who plans sees a good answer before credentials are looked for, and can do without them. */
 static int plan_all(struct launch_run *run, struct vmcp_error *err)
 {
     int rc = launch_run_place(run, err);
     if (rc == 0)
-        rc = ask(run, err);
+        rc = launch_run_ask(run, err);
     if (rc == 0 && !run->settings->offline)
         rc = launch_run_cloud(run, err);
     if (rc == 0)
@@ -247,7 +227,7 @@ static int run_verb(struct launch_settings *settings, struct launch_report *repo
     if (rc == 0)
         rc = launch_run_cloud(&run, err);
     if (rc == 0)
-        rc = ask(&run, err);
+        rc = launch_run_ask(&run, err);
     return rc < 0 ? rc : launch_all(&run, err);
 }
 

@@ -70,7 +70,7 @@ static const struct vmcp_option options[] = {
     {"api-endpoint", "URL", VMCP_OPT_STRING, AT(settings.api_endpoint), 0, 0,
      "Compute API, ending in compute/v1/"},
     {"insecure-api", NULL, VMCP_OPT_FLAG, AT(settings.insecure_api), 0, 0,
-     "send tokens over plain http to --api-endpoint"},
+     "send tokens over plain http to the endpoints that options name"},
     {"token-endpoint", "URL", VMCP_OPT_STRING, AT(settings.token_endpoint), 0, 0,
      "trade the key for tokens here"},
     {"timeout", "TIME", VMCP_OPT_TIME, AT(settings.timeout), 1, 86400, "for the operation (10m)"},

@@ -55,6 +55,25 @@ def test_body(world):
     assert len(world.responder.server.log) == 1
 
 
+def test_intent_is_settled_though_the_responder_is_gone(world):
+    world.compute.after_insert = lambda request: "drop"
+    sent = []
+
+    def before(request):
+        if sent:
+            return 503, "text/plain", ""
+        if request.command == "POST" and request.url.path.endswith("/instances"):
+            sent.append(request)
+        return None
+    world.compute.before = before
+    done = world.run("bootstrap", "--service-account", ACCOUNT, "--timeout", "2")
+    assert done.returncode and len(world.intents()) == 1
+    world.compute.before = world.compute.after_insert = lambda request: None
+    world.responder.fail = lambda: (404, "text/plain", "")
+    assert world.run("bootstrap", "--service-account", ACCOUNT).report["code"] == "responder-error"
+    assert not world.intents() and len(world.compute.instances) == 1
+
+
 def test_scopes(world):
     bootstrap(world, "--scopes", "cloud-platform,compute-ro", "--scopes",
               "https://www.googleapis.com/auth/logging.write")

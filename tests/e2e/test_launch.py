@@ -1517,6 +1517,13 @@ def test_api_over_plain_http(world, url):
     world.refused("plain-http", 2, "--api-endpoint", url)
 
 
+def test_token_endpoint_over_plain_http(world):
+    _, path = world.key_file("https://oauth2.googleapis.com/token")
+    args = ["--credentials", str(path), "--token-endpoint", "http://192.0.2.1/token"]
+    done = world.refused("plain-http", 2, *args)
+    assert done.report["where"] == "--token-endpoint"
+
+
 def test_no_token_over_a_redirect(world):
     seen = []
     world.compute.before = lambda r: seen.append(r) or (
