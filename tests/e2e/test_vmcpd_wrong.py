@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """vmcpd started in wrong ways: each message names the option, the value, what was wrong and what
-would be right, with the exit code of the table."""
+would be right, with the exit code of the table; and --check finds it beforehand."""
+import os
 import socket
 import subprocess
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from conftest import DOMAIN, MACHINE, run, write_json
+from conftest import DOMAIN, MACHINE, eventually, run, write_json
+from test_http_tls import Authority
 
 
 @pytest.fixture(name="desk")
@@ -113,3 +116,71 @@ def test_a_port_that_is_taken(bin, desk, option):
 def test_free_ports_may_be_given_twice(bin, desk):
     argv = ["--domain", DOMAIN, *ALL.split(), *LISTEN.split(), "--metrics", "127.0.0.1:0"]
     assert run(bin.vmcpd, *argv, "--check", cwd=desk).code == 0
+
+
+# -- --check ---------------------------------------------------------------------------------------
+
+TRIED = [(options, code, text) for options, code, text in WRONG if options != "check"]
+
+
+@pytest.mark.parametrize("options,code,text", TRIED)
+def test_check_finds_what_a_start_would(bin, desk, options, code, text):
+    """The same message and exit code, and nothing is left behind."""
+    before = sorted(desk.rglob("*"))
+    done = run(bin.vmcpd, "--domain", DOMAIN, *options.split(), "--check", cwd=desk)
+    assert done.code == code and text in done.err and "all good" not in done.out, done
+    assert sorted(desk.rglob("*")) == before
+
+
+def test_check_beside_the_running_server(bin, desk, vmcpd, keys):
+    """Places in use are a doubt, and no failure; the server that has them does not notice."""
+    places = desk / "s.sock", desk / "metrics.sock", desk / "control"
+    server = vmcpd(None, "--listen", f"unix:{places[0]}", "--metrics", f"unix:{places[1]}",
+                   "--control", places[2], "--access-log", desk / "access.log")
+    argv = [o if o != "127.0.0.1:0" else f"127.0.0.1:{server.port}" for o in server.argv]
+    before = [p.stat().st_ino for p in places]
+    done = run(*argv, "--check")
+    assert done.code == 0 and "all good" in done.out, done
+    warnings = done.err.splitlines()
+    assert len(warnings) == 4 and all("warning: --" in line for line in warnings), done
+    assert f"--listen 127.0.0.1:{server.port}: cannot listen here: Address already" in done.err
+    for option, place in zip(("listen unix:", "metrics unix:", "control "), places):
+        assert f"--{option}{place}: a socket lies there already; it is repl" in done.err
+    assert [p.stat().st_ino for p in places] == before and server.v2().status == 200
+    log = desk / "access.log"  # has the question above, and nothing else
+    assert eventually(lambda: log.read_text().count("\n") == 1)
+
+
+def test_check_writes_nothing(bin, desk):
+    options = ALL + "--listen unix:s --metrics unix:m --control c --access-log a.log"
+    before = sorted(desk.rglob("*"))
+    done = run(bin.vmcpd, "--domain", DOMAIN, *options.split(), "--check", cwd=desk)
+    assert done.code == 0 and done.err == "" and sorted(desk.rglob("*")) == before
+    done = run(bin.vmcpd, "--domain", DOMAIN, *(KEY + CONFIGS).split(), "--check", cwd=desk)
+    assert done.code == 0 and done.err == "" and "no --listen: it starts only with a" in done.out
+
+
+def test_check_as_another_user(bin, desk, keys):
+    """The folders are tried as the user of --user; a port below 1024 is no doubt then, for root."""
+    if os.geteuid() != 0:
+        pytest.skip("root is needed to become somebody else")
+    for path in [desk, *desk.parents][:-2]:
+        path.chmod(path.stat().st_mode | 0o055)
+    for path in (desk / "cfg.key", desk / "configs", desk / "configs/web.json"):
+        os.chown(path, 65534, 65534)
+    argv = ["--domain", DOMAIN, *(KEY + CONFIGS).split(), "--user", "nobody", "--check"]
+    assert run(bin.vmcpd, *argv, "--listen", "127.0.0.1:0", cwd=desk).code == 0
+    done = run(bin.vmcpd, *argv, "--listen", "127.0.0.1:0", "--access-log", "a.log", cwd=desk)
+    assert done.code == 3 and "a.log: the access log cannot be opened" in done.err
+    done = run(bin.vmcpd, *argv, "--listen", "unix:s", cwd=desk)
+    assert done.code == 4 and "--listen unix:s: cannot listen here: Permission denied" in done.err
+
+
+@pytest.mark.parametrize("days,text", [(-2, "expired at 20"), (3, "expires at 20"), (60, None)])
+def test_a_certificate_that_ends(bin, desk, days, text):
+    authority = Authority(desk, "authority")
+    pair = authority.issue("server", ExtendedKeyUsageOID.SERVER_AUTH, days=days)
+    argv = ["--domain", DOMAIN, *ALL.split(), "--tls-cert", pair.cert, "--tls-key", pair.key]
+    done = run(bin.vmcpd, *argv, "--check", cwd=desk)
+    assert done.code == 0
+    assert done.err == "" if not text else f"{pair.cert}: warning: the certificate {text}" in done.err

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -18,6 +19,8 @@
 
 VMCP_DEFINE_AUTO(addrinfo_auto, struct addrinfo *, freeaddrinfo)
 #define auto_addrinfo VMCP_AUTO(addrinfo_auto)
+
+static const char unix_socket[] = "unix:";
 
 enum { BACKLOG = 4096 }; /* the kernel's own maximum cuts it */
 
@@ -49,7 +52,8 @@ static int split(const char *addr_port, char *host, size_t size, const char **re
     return 0;
 }
 
-static int open_socket(const struct addrinfo *a)
+/* Bound to an address, and not listening yet; -1 with errno. */
+static int bind_socket(const struct addrinfo *a)
 {
     auto_close int fd =
         socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
@@ -57,11 +61,9 @@ static int open_socket(const struct addrinfo *a)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         (a->ai_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-        bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+        bind(fd, a->ai_addr, a->ai_addrlen) < 0)
         return -1;
-    int taken = fd;
-    fd = -1;
-    return taken;
+    return steal_fd(&fd);
 }
 
 /* What helps where bind(2) failed, behind what failed. */
@@ -79,7 +81,13 @@ static const char *advice(int error)
     }
 }
 
-static int open_inet(const char *addr_port, struct http_listener *ret, struct vmcp_error *err)
+static int cannot_listen(const char *place, int error, struct vmcp_error *err)
+{
+    return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot listen here: %s%s", strerror(error),
+                        strncmp(place, unix_socket, strlen(unix_socket)) == 0 ? "" : advice(error));
+}
+
+static int resolve(const char *addr_port, struct addrinfo **ret, struct vmcp_error *err)
 {
     char host[256];
     const char *port = NULL;
@@ -87,15 +95,34 @@ static int open_inet(const char *addr_port, struct http_listener *ret, struct vm
     if (rc < 0)
         return rc;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    int gai = getaddrinfo(host, port, &hints, ret);
+    return gai == 0 ? 0
+                    : vmcp_fail_at(err, VMCP_E_USAGE, addr_port, "not an address to listen on: %s",
+                                   gai_strerror(gai));
+}
+
+static int open_inet(const char *addr_port, struct http_listener *ret, struct vmcp_error *err)
+{
     auto_addrinfo struct addrinfo *list = NULL;
-    int gai = getaddrinfo(host, port, &hints, &list);
-    if (gai != 0)
-        return vmcp_fail_at(err, VMCP_E_USAGE, addr_port, "not an address to listen on: %s",
-                            gai_strerror(gai));
-    ret->fd = open_socket(list);
-    if (ret->fd < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, addr_port, "cannot listen here: %s%s",
-                            strerror(errno), advice(errno));
+    int rc = resolve(addr_port, &list, err);
+    if (rc < 0)
+        return rc;
+    auto_close int fd = bind_socket(list);
+    if (fd < 0 || listen(fd, BACKLOG) < 0)
+        return cannot_listen(addr_port, errno, err);
+    ret->fd = steal_fd(&fd);
+    return 0;
+}
+
+/* Of "unix:PATH". */
+static int set_path(const char *place, struct sockaddr_un *ret, struct vmcp_error *err)
+{
+    const char *path = place + strlen(unix_socket);
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!*path || strlen(path) >= sizeof(ret->sun_path))
+        return vmcp_fail_at(err, VMCP_E_USAGE, place, "unix:PATH has a path of 1 to %zu bytes",
+                            sizeof(ret->sun_path) - 1);
+    memcpy(ret->sun_path, path, strlen(path));
     return 0;
 }
 
@@ -103,22 +130,20 @@ static int open_inet(const char *addr_port, struct http_listener *ret, struct vm
 static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
                      struct vmcp_error *err)
 {
-    const char *path = place + strlen("unix:");
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_un un;
     struct stat st;
-    if (!*path || strlen(path) >= sizeof(un.sun_path))
-        return vmcp_fail_at(err, VMCP_E_USAGE, place, "unix:PATH has a path of 1 to %zu bytes",
-                            sizeof(un.sun_path) - 1);
-    memcpy(un.sun_path, path, strlen(path));
-    int rc = http_stale_remove(&un, place, err);
+    int rc = set_path(place, &un, err);
+    if (rc == 0)
+        rc = http_stale_remove(&un, place, err);
     if (rc < 0)
         return rc;
     ret->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (ret->fd < 0 || bind(ret->fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot listen here: %s", strerror(errno));
-    ret->path = strdup(path);
-    if (!ret->path || chmod(path, mode) < 0 || lstat(path, &st) < 0 || listen(ret->fd, BACKLOG) < 0)
-        return vmcp_fail_at(err, VMCP_E_NETWORK, place, "cannot listen here: %s", strerror(errno));
+        return cannot_listen(place, errno, err);
+    ret->path = strdup(un.sun_path);
+    if (!ret->path || chmod(ret->path, mode) < 0 || lstat(ret->path, &st) < 0 ||
+        listen(ret->fd, BACKLOG) < 0)
+        return cannot_listen(place, errno, err);
     ret->dev = st.st_dev;
     ret->ino = st.st_ino;
     return 0;
@@ -146,12 +171,58 @@ void http_listener_describe(struct http_listener *listener)
     }
 }
 
+static int try_inet(const char *place, struct vmcp_error *ret_doubt, struct vmcp_error *err)
+{
+    auto_addrinfo struct addrinfo *list = NULL;
+    int rc = resolve(place, &list, err);
+    if (rc < 0)
+        return rc;
+    /* Bound for a moment, and nobody can connect: a server that begins just now can bind too. */
+    auto_close int fd = bind_socket(list);
+    if (fd >= 0)
+        return 0;
+    if (errno != EADDRINUSE && errno != EACCES)
+        return cannot_listen(place, errno, err);
+    (void)cannot_listen(place, errno, ret_doubt);
+    return 0;
+}
+
+static int try_unix(const char *place, struct vmcp_error *ret_doubt, struct vmcp_error *err)
+{
+    struct sockaddr_un un;
+    struct stat st;
+    int rc = set_path(place, &un, err);
+    if (rc < 0)
+        return rc;
+    auto_free char *folder = strdup(un.sun_path);
+    if (!folder)
+        return vmcp_fail_at(err, VMCP_E_NO_MEMORY, place, "no memory for a path");
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    if (faccessat(AT_FDCWD, slash ? folder : ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return cannot_listen(place, errno, err);
+    if (lstat(un.sun_path, &st) < 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode))
+        return http_stale_remove(&un, place, err); /* removes no such thing, and says so */
+    (void)vmcp_fail_at(ret_doubt, VMCP_E_NETWORK, place,
+                       "a socket lies there already; it is replaced where nobody answers at it");
+    return 0;
+}
+
+int http_listener_try(const char *place, struct vmcp_error *ret_doubt, struct vmcp_error *err)
+{
+    return strncmp(place, unix_socket, strlen(unix_socket)) == 0 ? try_unix(place, ret_doubt, err)
+                                                                 : try_inet(place, ret_doubt, err);
+}
+
 int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,
                        struct vmcp_error *err)
 {
     auto_listener struct http_listener l = HTTP_LISTENER_NONE;
-    int rc = strncmp(place, "unix:", 5) == 0 ? open_unix(place, mode, &l, err)
-                                             : open_inet(place, &l, err);
+    int rc = strncmp(place, unix_socket, strlen(unix_socket)) == 0 ? open_unix(place, mode, &l, err)
+                                                                   : open_inet(place, &l, err);
     if (rc < 0)
         return rc;
     http_listener_describe(&l);

@@ -37,6 +37,12 @@ struct http_listener {
  * whatever else lies there, is an error. Errors: VMCP_E_USAGE, VMCP_E_NETWORK, with the place. */
 VMCP_MUST_CHECK int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,
                                        struct vmcp_error *err);
+/* Could one listen there? Nothing is left behind, and a server that listens there does not notice.
+ * What cannot be told is no failure: where the place is in use, perhaps by the very server that is
+ * meant, or takes a right that this process has not, *ret_doubt says so (VMCP_OK: no doubt).
+ * Errors: those of http_listener_open(). */
+VMCP_MUST_CHECK int http_listener_try(const char *place, struct vmcp_error *ret_doubt,
+                                      struct vmcp_error *err);
 /* Close, and remove the Unix socket's file if it is still ours. */
 void http_listener_close(struct http_listener *listener);
 #define auto_listener VMCP_AUTO(http_listener_close)

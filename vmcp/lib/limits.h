@@ -70,6 +70,7 @@
 #define VMCP_ROTATION_TIME_MAX (365 * 86400)
 #define VMCP_SKEW_DEFAULT      300
 #define VMCP_SKEW_MAX          3600
+#define VMCP_TLS_WARN_BEFORE   (14 * 86400) /* the end of a server's certificate, that is */
 
 /* HTTP, both servers */
 #define HTTP_HEADER_MAX        (8 * 1024)  /* request line and headers */

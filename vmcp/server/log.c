@@ -30,13 +30,18 @@ struct note {
 
 _Static_assert(sizeof(struct note) <= HTTP_NOTE_MAX, "a note does not fit into a reply");
 
+static int not_opened(const char *path, int error, struct vmcp_error *err)
+{
+    return vmcp_fail_at(err, VMCP_E_FILE, path, "the access log cannot be opened for appending: %s",
+                        strerror(error));
+}
+
 static int open_file(const char *path, int *ret_fd, struct vmcp_error *err)
 {
     /* O_NONBLOCK is for a FIFO that nobody reads; it means nothing to a regular file. */
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
     if (fd < 0)
-        return vmcp_fail_at(err, VMCP_E_FILE, path,
-                            "the access log cannot be opened for appending: %s", strerror(errno));
+        return not_opened(path, errno, err);
     *ret_fd = fd;
     return 0;
 }
@@ -49,6 +54,25 @@ static enum srv_log_kind kind_of(int fd)
     return S_ISSOCK(st.st_mode)  ? SRV_LOG_SOCKET
            : S_ISREG(st.st_mode) ? SRV_LOG_FILE
                                  : SRV_LOG_PIPE;
+}
+
+int srv_log_try(const char *place, struct vmcp_error *err)
+{
+    struct stat st;
+    if (!place || strcmp(place, "-") == 0 || strcmp(place, "off") == 0)
+        return 0;
+    bool there = stat(place, &st) == 0;
+    if (there && S_ISDIR(st.st_mode))
+        return not_opened(place, EISDIR, err);
+    auto_free char *folder = strdup(place);
+    if (!folder)
+        return vmcp_fail_at(err, VMCP_E_NO_MEMORY, place, "no memory for a path");
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    int rc = there ? faccessat(AT_FDCWD, place, W_OK, AT_EACCESS)
+                   : faccessat(AT_FDCWD, slash ? folder : ".", W_OK | X_OK, AT_EACCESS);
+    return rc < 0 ? not_opened(place, errno, err) : 0;
 }
 
 int srv_log_open(struct srv_log *log, const char *place, bool json, struct vmcp_error *err)

@@ -35,6 +35,8 @@ struct srv_log {
  * appended to. Errors: VMCP_E_FILE. */
 VMCP_MUST_CHECK int srv_log_open(struct srv_log *log, const char *place, bool json,
                                  struct vmcp_error *err);
+/* Could srv_log_open() do that? Nothing is made. Errors: VMCP_E_FILE. */
+VMCP_MUST_CHECK int srv_log_try(const char *place, struct vmcp_error *err);
 /* Open the file by its name again, after logrotate(8) has moved it away. Where that fails the old
  * one stays. Errors: VMCP_E_FILE. */
 VMCP_MUST_CHECK int srv_log_reopen(struct srv_log *log, struct vmcp_error *err);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "control.h"
 #include "exporter.h"
 #include "http/server.h"
@@ -199,20 +200,6 @@ static void close_loop(struct loop *loop)
     srv_service_clear(&loop->service);
 }
 
-/* The machines are good: they were loaded. What a start would do beside that, as far as it can be
- * told without doing it. */
-static int check(const struct srv_settings *settings, const struct srv_snapshot *snapshot,
-                 struct vmcp_error *err)
-{
-    auto_free char *control = NULL;
-    int rc = srv_control_path(settings->control, &control, err);
-    if (rc == 0)
-        rc = srv_sandbox_check(settings, &snapshot->ring, control, err);
-    if (rc == 0)
-        printf("vmcpd: all good: an answer of each machine was made and verified\n");
-    return rc;
-}
-
 static int run(const struct srv_settings *settings, struct vmcp_error *err)
 {
     struct loop loop = {.exporter = SRV_EXPORTER_OFF,
@@ -230,7 +217,7 @@ static int run(const struct srv_settings *settings, struct vmcp_error *err)
     print_loaded(settings, snapshot);
     srv_service_init(&loop.service, settings, snapshot);
     if (settings->check) {
-        rc = check(settings, snapshot, err);
+        rc = srv_check(settings, snapshot, err);
     } else {
         rc = srv_signals_open(&loop.signals, err);
         if (rc == 0)

@@ -48,7 +48,7 @@ static const struct vmcp_option options[] = {
     {"keystore", "DIR", VMCP_OPT_STRING, AT(keystore_dir), 0, 0,
      "the version 1 key list that `vmcp keystore sign` made, to publish"},
     {"watch", NULL, VMCP_OPT_FLAG, AT(watch), 0, 0,
-     "reload when machines, keys or the key list change on disk; not for --tls-cert"},
+     "reload when machines, keys, the key list or certificates change on disk"},
     {"control", "PATH", VMCP_OPT_STRING, AT(control), 0, 0,
      "the socket of `vmcpd reload` (control in $RUNTIME_DIRECTORY, if that is set)"},
     {"access-log", "off|FILE|-", VMCP_OPT_STRING, AT(access_log), 0, 0,
@@ -81,7 +81,7 @@ static const struct vmcp_option options[] = {
     {"list-machines", NULL, VMCP_OPT_FLAG, AT(list_machines), 0, 0,
      "show the machines' names on the page at /, to whoever asks"},
     {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
-     "load everything, make and verify one answer of each machine, and exit; listens nowhere"},
+     "load everything, make and verify one answer of each machine, try places and log, and exit"},
     {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
     {0},
 };

@@ -11,6 +11,7 @@
 #include "lib/auto.h"
 #include "lib/base64.h"
 #include "lib/file.h"
+#include "lib/instant.h"
 #include "lib/keylist.h"
 #include "lib/keyname.h"
 #include "parallel.h"
@@ -190,6 +191,23 @@ static int check_answers(struct srv_snapshot *s, struct vmcp_error *err)
     return -(int)c.err.code;
 }
 
+/* Its clients refuse an expired certificate; who runs the server may be the last to know. */
+static void warn_of_certificate(const struct srv_settings *o, const struct srv_snapshot *s,
+                                srv_report report, void *arg)
+{
+    char when[VMCP_INSTANT_CHARS], span[VMCP_SPAN_CHARS], text[128];
+    int64_t end = s->tls ? http_tls_not_after(s->tls) : INT64_MAX;
+    int64_t left = end - s->loaded;
+    if (left > VMCP_TLS_WARN_BEFORE)
+        return;
+    vmcp_instant_text(end, when);
+    vmcp_span_text(left < 0 ? -left : left, span);
+    snprintf(text, sizeof(text), "the certificate %s at %s, %s%s%s",
+             left < 0 ? "expired" : "expires", when, left < 0 ? "" : "in ", span,
+             left < 0 ? " ago" : "");
+    report(arg, o->transport.tls_cert, 0, 0, false, text);
+}
+
 static int load(const struct srv_settings *o, srv_report report, void *arg, struct srv_snapshot *s,
                 struct vmcp_error *err)
 {
@@ -200,6 +218,8 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
         rc = load_keylist(o, s, err);
     if (rc == 0)
         rc = srv_transport_load_tls(&o->transport, &s->tls, err);
+    if (rc == 0)
+        warn_of_certificate(o, s, report, arg);
     struct srv_signer_options signer = {.domain = o->domain,
                                         .ring = &s->ring,
                                         .rsa_alg = o->rsa_alg,
