@@ -255,6 +255,58 @@ def test_trust_dir(world, suffix):
     assert in_namespace(world, elsewhere, *args).returncode == 1
 
 
+# --- where there is a metadata server
+
+# In a network of its own that has nothing but 169.254.169.254, on a machine of another make.
+METADATA = r"""
+import http.server, json, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open(sys.argv[1], "a").write(self.path + "\n")
+        attributes = "/attributes/" in self.path
+        text = json.dumps({"vmcp-endpoint": "http://127.0.0.1:9/vmcp", "vmcp-machine": "web",
+                           "vmcp-trust": open(sys.argv[2]).read()} if attributes else {})
+        self.send_response(200 if attributes else 404)
+        self.send_header("Content-Length", len(text))
+        self.end_headers()
+        self.wfile.write(text.encode())
+server = http.server.HTTPServer(("169.254.169.254", 80), Handler)
+print(flush=True)
+server.serve_forever()
+"""
+ELSEWHERE = r"""
+set -e
+ip link set lo up; ip addr add 169.254.169.254/32 dev lo
+mount -t tmpfs tmpfs /sys/class/dmi 2>/dev/null || mount -t tmpfs tmpfs /sys/class
+mkdir -p /sys/class/dmi/id; echo "$2" > /sys/class/dmi/id/product_name
+exec 3< <(exec python3 -c "$1" "$3" "$4"); read -r -u 3 line; server=$!
+shift 4
+unset GCE_METADATA_HOST
+rc=0; "$@" || rc=$?
+kill $server
+exit $rc
+"""
+
+
+@needs_namespaces
+@pytest.mark.parametrize("make,asked", [
+    ("Google Compute Engine", True), ("Google", True), ("ThinkPad X1", False), ("Googleplex", False),
+    ("", False)])
+def test_metadata_server_by_the_machines_make(world, make, asked):
+    """On a laptop 169.254.169.254 belongs to whoever runs the network."""
+    log = world.folder / "asked"
+    args = [str(LAUNCH), "launch", "--state-dir", str(world.state), "--json", "--boot-timeout", "0",
+            "--project", PROJECT, "--zone", ZONE, "--access-token-file",
+            str(world.write("token", "ya29.x"))]
+    done = subprocess.run(
+        ["unshare", "-rmn", "bash", "-c", ELSEWHERE, "bash", METADATA, make, str(log),
+         str(world.trust), *args], env=world.env, capture_output=True, text=True, timeout=60,
+        check=False)
+    assert log.exists() == asked, done.stderr
+    # its responder is asked, and is not there; without it there is nobody to ask
+    assert done.returncode == (4 if asked else 2), done.stderr
+
+
 # --- defaults
 
 def test_default_of_the_boot_timeout(world):

@@ -291,7 +291,8 @@ def test_what_a_launch_costs(world):
         process = None
 
         def look(_request):
-            cpu.append(int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e6)
+            threads = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+            cpu.append(sum(int(t.read_text().split()[0]) for t in threads) / 1e6)
             status = Path(f"/proc/{process.pid}/status").read_text()
             memory.append(int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) / 1024)
         world.compute.after_insert = look

@@ -174,3 +174,24 @@ def test_names_with_a_number(world):
     world.responder.machine["name"] = "a" * 61
     assert planned(world, None, "--count", "9")["name"] == "a" * 61 + "-1"
     assert planned(world, None, "--count", "10") is None
+
+
+# --- flags
+
+@pytest.mark.parametrize("flags,display,port,warned", [
+    (1, False, False, 0), (16, True, False, 0), (32, True, False, 0), (128, False, True, 0),
+    (1 | 16 | 32 | 128, True, True, 0), (2, False, False, 1), (4 | 8 | 64, False, False, 3),
+    (2048, False, False, 1)])
+def test_flags(world, flags, display, port, warned):
+    world.responder.machine["flags"] = flags
+    report = world.launch("plan")
+    body = report["bodies"][0]
+    assert body.get("displayDevice") == ({"enableDisplay": True} if display else None)
+    assert items(body).get("serial-port-logging-enable") == ("TRUE" if port else None)
+    assert sum("on Compute Engine" in w for w in report["warnings"]) == warned
+
+
+def test_what_no_cloud_knows_is_warned_about(world):
+    world.responder.machine.update(canOverride="name", executionCap=50, cernvmVersion="latest")
+    warned = " ".join(world.launch("plan")["warnings"])
+    assert all(name in warned for name in ("canOverride", "executionCap", "cernvmVersion"))
