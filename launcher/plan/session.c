@@ -107,13 +107,37 @@ static bool differs(const json_t *a, const json_t *b, const char *key)
     return x != y && (!x || !y || strcmp(x, y) != 0);
 }
 
+/* Is each scope of `a` one of `b` too? Their order means nothing. */
+static bool holds_all(const json_t *a, const json_t *b)
+{
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        bool found = false;
+        for (size_t k = 0; k < json_array_size(b); k++)
+            found |= json_equal(json_array_get(a, i), json_array_get(b, k));
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* The API answers the address of the account that `default` stood for. */
 static bool accounts_differ(const json_t *instance, const json_t *body)
 {
-    const json_t *x = json_object_get(instance, "serviceAccounts");
-    const json_t *y = json_object_get(body, "serviceAccounts");
-    if (!json_array_size(x) && !json_array_size(y))
-        return false;
-    return !json_equal((json_t *)(uintptr_t)x, (json_t *)(uintptr_t)y);
+    const json_t *there = json_object_get(instance, "serviceAccounts");
+    const json_t *planned = json_object_get(body, "serviceAccounts");
+    if (json_array_size(there) != json_array_size(planned))
+        return true;
+    for (size_t i = 0; i < json_array_size(planned); i++) {
+        const json_t *x = json_array_get(there, i), *y = json_array_get(planned, i);
+        const json_t *scopes = json_object_get(x, "scopes"), *wanted = json_object_get(y, "scopes");
+        const char *email = json_string_value(json_object_get(y, "email"));
+        bool any = email && strcmp(email, "default") == 0;
+        if (!any && !json_equal(json_object_get(x, "email"), json_object_get(y, "email")))
+            return true;
+        if (!holds_all(scopes, wanted) || !holds_all(wanted, scopes))
+            return true;
+    }
+    return false;
 }
 
 json_t *launch_session_drift(const json_t *instance, const json_t *body)

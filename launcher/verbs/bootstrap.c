@@ -88,6 +88,11 @@ static int read_credentials(struct bootstrap *b, struct vmcp_error *err)
     if (rc == 0)
         rc = launch_keyfile_parse(path, b->credentials.data ? b->credentials.data : "",
                                   b->credentials.len, &key, err);
+    if (rc == 0 && key.universe && strcmp(key.universe, LAUNCH_UNIVERSE) != 0)
+        rc = vmcp_fail_at(err, VMCP_E_CREDENTIALS, path,
+                          "its universe_domain is not " LAUNCH_UNIVERSE
+                          ": VM-1 would refuse it, and "
+                          "no attribute names another");
     if (rc < 0)
         return rc;
     launch_warn(b->run->report,

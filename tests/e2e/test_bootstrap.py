@@ -74,6 +74,12 @@ def test_intent_is_settled_though_the_responder_is_gone(world):
     assert not world.intents() and len(world.compute.instances) == 1
 
 
+def test_key_of_another_universe(world):
+    _, path = world.key_file("https://oauth2.googleapis.com/token", {"universe_domain": "u.example"})
+    done = world.refused("credentials", 5, "bootstrap", "--vm-credentials", str(path))
+    assert "universe_domain" in done.report["detail"]
+
+
 def test_scopes(world):
     bootstrap(world, "--scopes", "cloud-platform,compute-ro", "--scopes",
               "https://www.googleapis.com/auth/logging.write")

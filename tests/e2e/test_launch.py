@@ -821,6 +821,27 @@ def test_drift(world):
     assert world.launch("--accept-drift")["instances"][0]["outcome"] == "started"
 
 
+SCOPES = ["https://www.googleapis.com/auth/a", "https://www.googleapis.com/auth/b"]
+
+
+@pytest.mark.parametrize("planned,there,same", [
+    ({"email": "default", "scopes": SCOPES}, {"email": "1-compute@d.example", "scopes": SCOPES[::-1]}, True),
+    ({"email": "default"}, {"email": "1-compute@d.example", "scopes": []}, True),
+    ({"email": "default", "scopes": SCOPES}, {"email": "1@d.example", "scopes": SCOPES[:1]}, False),
+    ({"email": "default", "scopes": SCOPES[:1]}, {"email": "1@d.example", "scopes": SCOPES}, False),
+    ({"email": "a@d.example", "scopes": SCOPES}, {"email": "b@d.example", "scopes": SCOPES}, False),
+    ({"email": "a@d.example", "scopes": SCOPES}, None, False)])
+def test_drift_of_service_accounts(world, planned, there, same):
+    world.responder.gce = {"serviceAccounts": [planned]}
+    world.compute.add(metadata=mine(world), status="TERMINATED",
+                      serviceAccounts=[there] if there else [])
+    args = ["--allow-service-account", planned["email"]]
+    if same:
+        world.launch(*args)
+    else:
+        assert "service accounts" in world.refused("drift", 1, *args).report["detail"]
+
+
 def test_drift_of_a_running_vm_is_told(world):
     world.compute.add(metadata=mine(world, **{"vmcp-serial": "6"}))
     assert any("serial" in w for w in world.launch()["warnings"])
