@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "credentials/adc.h"
 #include "http/certificates.h"
+#include "state/folder.h"
 #include "state/intent.h"
 #include "state/settle.h"
 #include "trustsource.h"

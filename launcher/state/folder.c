@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/file.h"
-#include "state.h"
 
 static int no_memory(struct vmcp_error *err)
 {

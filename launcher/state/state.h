@@ -22,11 +22,6 @@
 #include "lib/error.h"
 #include "lib/limits.h"
 
-/* Find DIR and make it where it is missing. *ret_dir is new, free(). VMCP_E_FILE, VMCP_E_FILE_MODE
- * for one that others can reach, or that is below a folder which others may write (the sticky bit
- * makes that good). */
-VMCP_MUST_CHECK int launch_state_dir(const char *given, char **ret_dir, struct vmcp_error *err);
-
 /* The local id, made if there is none yet. VMCP_E_STATE for a damaged one. */
 VMCP_MUST_CHECK int launch_local_id(const char *dir, char ret[static VMCP_SALT_LEN + 1],
                                     struct vmcp_error *err);

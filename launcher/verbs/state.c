@@ -9,6 +9,7 @@
 #include "launch.h"
 #include "lib/name.h"
 #include "report.h"
+#include "state/folder.h"
 #include "state/inventory.h"
 
 struct args {
