@@ -93,6 +93,34 @@ static int finish_image(const struct launch_subject *subject, struct launch_plan
                : 0;
 }
 
+static bool ends_in(const char *path, const char *member)
+{
+    size_t len = strlen(path), tail = strlen(member);
+    return len > tail && strcmp(path + len - tail, member) == 0 && path[len - tail - 1] == '.';
+}
+
+/* Which option let one row of the table in; NULL: it needed none. */
+static const char *bound_of(const json_t *row, const struct launch_settings *s, const json_t *body)
+{
+    static const char *const resources[] = {"network", "subnetwork", "networkAttachment",
+                                            "storagePool", "kmsKeyName"};
+    const char *path = launch_rules_text(row, "path"), *value = launch_rules_text(row, "value");
+    const char *rest = launch_resource_path(value);
+    char project[LAUNCH_PROJECT_MAX + 1];
+    size_t i = 0;
+    for (size_t k = 0; k < sizeof(resources) / sizeof(*resources); k++)
+        if (ends_in(path, resources[k]) && rest &&
+            sscanf(rest, "projects/%319[^/]/", project) == 1 && strcmp(project, s->project) != 0)
+            return "allowed by --allow-resource-project";
+    if (ends_in(path, "kmsKeyServiceAccount"))
+        return "allowed by --allow-service-account";
+    if (ends_in(path, "autoDelete") && strcmp(value, "true") == 0 &&
+        sscanf(path, "disks[%zu]", &i) == 1 &&
+        json_object_get(json_array_get(json_object_get(body, "disks"), i), "source"))
+        return "allowed by --allow-disk-delete";
+    return NULL;
+}
+
 /* Over which bounds of the operator's the body went, and what let it. */
 static void tell_bounds(const struct launch_settings *s, struct launch_plan *plan)
 {
@@ -104,6 +132,14 @@ static void tell_bounds(const struct launch_settings *s, struct launch_plan *pla
     if (s->allow_image_projects.count)
         launch_origins_add(plan->origins, "disks[0].initializeParams.sourceImage",
                            "allowed by --allow-image-project");
+    size_t i;
+    json_t *row;
+    json_array_foreach(plan->origins, i, row)
+    {
+        const char *bound = bound_of(row, s, plan->body);
+        if (bound)
+            launch_origins_add(plan->origins, launch_rules_text(row, "path"), bound);
+    }
 }
 
 static void warn_isolated(struct launch_plan *plan)

@@ -716,6 +716,21 @@ def without_credentials(world):
     return dict(env=env), ["--project", PROJECT, "--zone", ZONE]
 
 
+def test_which_bound_let_a_part_in(world):
+    world.responder.gce = {
+        "networkInterfaces": [{"network": "projects/host-1/global/networks/n"}],
+        "instanceEncryptionKey": {"kmsKeyName": KMS.format("host-1"), "kmsKeyServiceAccount": "k@d.example"},
+        "disks": [{}, {"source": "zones/z/disks/d", "autoDelete": True}]}
+    table = origins(world, "--allow-resource-project", "host-1", "--allow-service-account",
+                    "k@d.example", "--allow-disk-delete")
+    for path, bound in (("networkInterfaces[0].network", "--allow-resource-project"),
+                        ("instanceEncryptionKey.kmsKeyName", "--allow-resource-project"),
+                        ("instanceEncryptionKey.kmsKeyServiceAccount", "--allow-service-account"),
+                        ("disks[1].autoDelete", "--allow-disk-delete")):
+        assert table[path] == f"signed gce; allowed by {bound}"
+    assert "--allow" not in table["disks[0].autoDelete"]
+
+
 def test_plan_without_credentials(world):
     """Whoever has none sees that the answer is good, and how to see the body."""
     where, args = without_credentials(world)
