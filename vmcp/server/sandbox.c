@@ -156,8 +156,6 @@ static bool is_wanted(const struct srv_settings *settings, const struct vmcp_key
         srv_message(SRV_WARNING,
                     "vmcpd: warning: sandbox: off: a key is in a token or a TPM, whose "
                     "libraries need more than it allows");
-    else if (!wanted)
-        srv_message(SRV_INFO, "vmcpd: sandbox: off");
     return wanted && !device;
 }
 
@@ -172,7 +170,10 @@ int srv_sandbox_enter(const struct srv_settings *settings, const struct vmcp_key
         srv_message(SRV_WARNING,
                     "vmcpd: warning: it runs as root; give it a user of its own with --user NAME");
     *ret = (struct srv_sandbox){0};
-    return is_wanted(settings, ring) ? enter(settings, control, notify, ret, err) : 0;
+    if (is_wanted(settings, ring))
+        return enter(settings, control, notify, ret, err);
+    srv_message(SRV_INFO, "vmcpd: sandbox: off");
+    return 0;
 }
 
 int srv_sandbox_check(const struct srv_settings *settings, const struct vmcp_keyring *ring,
@@ -180,8 +181,10 @@ int srv_sandbox_check(const struct srv_settings *settings, const struct vmcp_key
 {
     auto_landlock struct srv_landlock landlock = SRV_LANDLOCK_OFF;
     char files[96];
-    if (!is_wanted(settings, ring))
+    if (!is_wanted(settings, ring)) {
+        printf("vmcpd: sandbox: off\n");
         return 0;
+    }
     int rc = srv_landlock_begin(&landlock, err);
     if (rc < 0)
         return rc;
