@@ -31,6 +31,9 @@ def desk_fixture(scratch, keys):
                         "-out", scratch / f"{name}.pem", "-subj", "/CN=x"], check=True,
                        capture_output=True, timeout=30)
         (scratch / f"{name}.key").chmod(0o600)
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", scratch / "cfg.key", "-passout",
+                    "pass:x", "-out", scratch / "locked.key"], check=True, timeout=30)
+    (scratch / "locked.key").chmod(0o600)
     (scratch / "short").write_text("short")
     (scratch / "short").chmod(0o600)
     return scratch
@@ -49,6 +52,7 @@ WRONG = [
     (ALL + "--trusted-proxy 10.0.0.0/33", 2, "--trusted-proxy 10.0.0.0/33: not a block of"),
     (ALL + "--trusted-proxy 10.0.0.1/8", 2, "--trusted-proxy 10.0.0.1/8: has bits below its mask"),
     (ALL + "--access-log=", 2, "--access-log: off, - or the name of a file is wanted"),
+    (ALL + "--host a/b", 2, "--host a/b: not a host name; one is like cfg.example.org"),
     # places
     (KEY + CONFIGS + "--listen 8080", 2, "--listen 8080: not an address to listen on; ADDR:PORT is"),
     (KEY + CONFIGS + "--listen 127.0.0.1:9 --listen 127.0.0.1:9", 2,
@@ -69,6 +73,11 @@ WRONG = [
     ("--keys keys/active " + CONFIGS + LISTEN, 3,
      "keys/active: --keys: there is no folder `active` in it; a keys folder is the one that has"),
     ("--keys bad " + CONFIGS + LISTEN, 3, "bad/active/1.key: --keys: this is a public key"),
+    ("--key locked.key --passphrase env:NONE " + CONFIGS + LISTEN, 3,
+     "env:NONE: --passphrase: the variable is not set [passphrase]"),
+    ("--key locked.key --passphrase file:none " + CONFIGS + LISTEN, 3,
+     "none: --passphrase: cannot be opened: No such file or directory"),
+    ("--key locked.key " + CONFIGS + LISTEN, 3, "locked.key: --key: needs the passphrase of"),
     (ALL + "--secret none", 3, "none: --secret: cannot be opened: No such file or directory [file]"),
     (ALL + "--secret short", 3, "short: --secret: a secret of 5 bytes; at least 32 random ones are"),
     (ALL + "--keystore empty", 3, "empty/domainkeys.lst: --keystore: cannot be opened"),
@@ -77,6 +86,7 @@ WRONG = [
     (KEY + LISTEN + "--configs empty", 3, "empty: --configs: there is no machine file in it"),
     (KEY + LISTEN + "--configs twins", 3, "twins/WEB.json: error: the file is named after its"),
     (KEY + LISTEN + "--configs twins", 3, "twins: 1 machine file is wrong [config-invalid]"),
+    (KEY + LISTEN + "--configs none/none --watch", 3, "none: --watch: cannot be watched: No such"),
     # TLS
     (ALL + "--tls-cert none.pem --tls-key one.key", 3, "none.pem: --tls-cert: cannot be opened"),
     (ALL + "--tls-cert one.pem --tls-key none.key", 3, "none.key: --tls-key: cannot be opened"),

@@ -207,7 +207,9 @@ static int run(const struct srv_settings *settings, struct vmcp_error *err)
                         .signals = -1,
                         .watch = SRV_WATCH_OFF};
     struct srv_snapshot *snapshot = NULL;
-    int rc = settings->watch ? srv_watch_begin(&loop.watch, settings, err) : 0;
+    int rc = 0;
+    if (settings->watch && srv_watch_begin(&loop.watch, settings, err) < 0)
+        rc = vmcp_error_option(err, "watch", NULL);
     if (rc == 0)
         rc = srv_load(settings, &snapshot, err);
     if (rc < 0) {

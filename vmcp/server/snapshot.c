@@ -66,6 +66,15 @@ static int set_document(struct srv_document *d, char *body, size_t len, struct v
     return 0;
 }
 
+/* An error of a key: of its own option, or of the one that says where the passphrase comes from,
+ * whose place is the source or the file in it. */
+static int name_key_option(const struct srv_settings *o, const char *option, struct vmcp_error *err)
+{
+    size_t len = o->passphrase ? strlen(o->passphrase) : 0, seen = strlen(err->where);
+    bool source = seen && len >= seen && strcmp(o->passphrase + len - seen, err->where) == 0;
+    return vmcp_error_option(err, source ? "passphrase" : option, NULL);
+}
+
 static int load_keys(const struct srv_settings *o, struct srv_snapshot *s, struct vmcp_error *err)
 {
     int rc = 0;
@@ -77,9 +86,9 @@ static int load_keys(const struct srv_settings *o, struct srv_snapshot *s, struc
             rc = vmcp_keyring_add(&s->ring, key, VMCP_KEY_ACTIVE, shown ? shown : "", err);
     }
     if (rc < 0)
-        return vmcp_error_option(err, "key", NULL);
+        return name_key_option(o, "key", err);
     if (o->keys_dir && vmcp_keyring_load(&s->ring, o->keys_dir, o->pass, false, err) < 0)
-        return vmcp_error_option(err, "keys", NULL);
+        return name_key_option(o, "keys", err);
     for (size_t i = 0; i < s->ring.count; i++) {
         const struct vmcp_keyring_entry *e = &s->ring.entries[i];
         int64_t until = e->since + o->retire_after + 1;

@@ -55,7 +55,8 @@ int srv_transport_hosts(const struct srv_transport_settings *s, struct http_host
     *ret = (struct http_hosts){.everywhere = s->hosts.count > 0};
     int rc = http_hosts_add(ret, s->domain, err); /* most often the endpoint's own name */
     for (size_t i = 0; rc == 0 && i < s->hosts.count; i++)
-        rc = http_hosts_add(ret, s->hosts.items[i], err);
+        if (http_hosts_add(ret, s->hosts.items[i], err) < 0)
+            rc = vmcp_error_option(err, "host", s->hosts.items[i]);
     return rc;
 }
 
