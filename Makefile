@@ -26,7 +26,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed \
 
 # Lists
 LIB := $(wildcard vmcp/lib/*.c)
-HTTP_NOUNS := $(addprefix vmcp/http/,address.c clock.c connections.c forwarded.c \
+HTTP_NOUNS := $(addprefix vmcp/http/,address.c clock.c connections.c ends.c forwarded.c \
         holders.c hosts.c rates.c listen.c stale.c victims.c)
 CLIENT := $(addprefix vmcp/http/,client.c ask.c curl.c certificates.c)
 HTTP := $(filter-out $(CLIENT),$(wildcard vmcp/http/*.c))

@@ -218,7 +218,30 @@ def test_broken_files_are_told(bin, keys, scratch, world, spoil, code):
     done = run(bin.vmcpd, "--domain", "cfg.example.org", "--key", keys["ed25519"].path, "--configs",
                scratch / "configs", "--listen", "127.0.0.1:0", *world.options, "--client-ca",
                world.ours.pem)
-    assert done.code != 0 and f"[{code}]" in done.err, done
+    assert done.code == 3 and f"[{code}]" in done.err, done
+
+
+@pytest.mark.parametrize("days, words", [
+    (-1, "the certificate expired at 20"), (13, "the certificate expires at 20"), (15, None)])
+def test_a_certificate_that_ends_soon_is_told(vmcpd, world, days, words):
+    """At the start, at a reload, and by a metric."""
+    world.ours.issue("server", ExtendedKeyUsageOID.SERVER_AUTH, 30)
+    server = vmcpd(None, "--metrics", "127.0.0.1:0", *world.options)
+    assert "server.crt: warning:" not in server.log
+    [place] = [line.split("http://")[1].split("/")[0] for line in server.lines if "metrics on" in line]
+    made = world.ours.issue("server", ExtendedKeyUsageOID.SERVER_AUTH, days)
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "generation 2" in server.log)
+    again = vmcpd(None, *world.options)
+    for log in (server.log, again.log):
+        assert ("server.crt: warning: " in log) == (words is not None) and (words or "") in log, log
+    connection = http.client.HTTPConnection(place, timeout=5)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    until = x509.load_pem_x509_certificate(made.cert.read_bytes()).not_valid_after
+    stamp = int(until.replace(tzinfo=datetime.timezone.utc).timestamp())
+    assert f"\nvmcpd_tls_certificate_not_after_timestamp_seconds {stamp}\n" in text
 
 
 def test_fetch_over_tls(vmcpd, vmcp, keys, world):

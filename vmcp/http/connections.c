@@ -17,8 +17,9 @@ enum {
 /* All of these are called with the lock held. */
 
 /* Its thread at libmicrohttpd sees an end of file and closes it. */
-static void doom(struct http_connections *t, struct http_connection *c)
+static void doom(struct http_connections *t, struct http_connection *c, enum http_end why)
 {
+    c->why = why;
     c->doomed = true;
     c->holder->count--;
     t->total--;
@@ -27,23 +28,26 @@ static void doom(struct http_connections *t, struct http_connection *c)
 }
 
 /* Push out those of a holder (NULL: anybody) that can be spared best. */
-static bool push_out(struct http_connections *t, const struct http_holder *holder)
+static bool push_out(struct http_connections *t, const struct http_holder *holder,
+                     enum http_end why)
 {
     struct http_connection *victims[HTTP_VICTIMS_MAX];
     size_t count = http_victims_choose(t, holder, victims);
     for (size_t i = 0; i < count; i++)
-        doom(t, victims[i]);
+        doom(t, victims[i], why);
     return count > 0;
 }
 
-static bool has_room(struct http_connections *t, const struct http_holder *holder,
-                     unsigned each_max)
+static bool has_room(struct http_connections *t, struct http_connection *c, unsigned each_max)
 {
-    if (each_max && holder->count >= each_max && !push_out(t, holder))
+    c->why = HTTP_END_SHARE;
+    if (each_max && c->holder->count >= each_max && !push_out(t, c->holder, HTTP_END_SHARE))
         return false;
-    if (t->total < t->total_max)
-        return true;
-    return push_out(t, NULL);
+    c->why = HTTP_END_FULL;
+    if (t->total >= t->total_max && !push_out(t, NULL, HTTP_END_FULL))
+        return false;
+    c->why = HTTP_END_NONE;
+    return true;
 }
 
 static bool reserve(struct http_connections *t, size_t fd)
@@ -92,7 +96,7 @@ static bool link_connection(struct http_connections *t, struct http_connection *
     c->holder = http_holders_get(&t->holders, &c->address);
     if (!c->holder)
         return false;
-    if (!has_room(t, c->holder, each_max)) {
+    if (!has_room(t, c, each_max)) {
         http_holders_put(&t->holders, c->holder);
         c->holder = NULL;
         return false;
@@ -117,7 +121,7 @@ static void look(struct http_connections *t, struct http_connection *c, int64_t 
         recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
         return;
     if (c->woken_at == since) {
-        doom(t, c);
+        doom(t, c, HTTP_END_NONE);
         return;
     }
     c->woken_at = since;
@@ -135,7 +139,9 @@ static void reap(struct http_connections *t, int64_t now)
             continue;
         int64_t deadline = atomic_load_explicit(&c->deadline, memory_order_acquire);
         if (deadline && deadline <= now)
-            doom(t, c);
+            doom(t, c,
+                 http_victim_since(c) && !atomic_load(&c->answered) ? HTTP_END_HEADER_TIMEOUT
+                                                                    : HTTP_END_TRANSFER_TIMEOUT);
         else if (looks)
             look(t, c, now);
     }
@@ -234,7 +240,7 @@ void http_connections_remove(struct http_connections *t, struct http_connection 
 bool http_connections_make_room(struct http_connections *t)
 {
     pthread_mutex_lock(&t->lock);
-    bool made = t->doomed > 0 || push_out(t, NULL);
+    bool made = t->doomed > 0 || push_out(t, NULL, HTTP_END_DESCRIPTORS);
     pthread_mutex_unlock(&t->lock);
     return made;
 }

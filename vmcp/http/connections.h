@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "ends.h"
 #include "holders.h"
 #include "lib/error.h"
 
@@ -42,7 +43,8 @@ struct http_connection {
     atomic_bool answered;          /* its answer is queued: it waits for its client to read */
     struct http_holder *holder;    /* the rest is the table's */
     bool started, doomed;
-    int64_t woken_at; /* its waiting_since when it was woken because its client had gone */
+    enum http_end why; /* it was doomed */
+    int64_t woken_at;  /* its waiting_since when it was woken because its client had gone */
     struct http_connection *next;
 };
 
@@ -68,7 +70,8 @@ VMCP_MUST_CHECK int http_connections_start(struct http_connections *table, unsig
 void http_connections_stop(struct http_connections *table);
 
 /* Count a connection whose `fd` and `peer` are set, waiting until `deadline`; at most `each_max` of
- * one address (0: any number). False: there is no room, and none to be made. */
+ * one address (0: any number). False: there is no room, and none to be made; its `why` says whose.
+ */
 bool http_connections_add(struct http_connections *table, struct http_connection *connection,
                           unsigned each_max, int64_t deadline);
 /* libmicrohttpd has begun with the connection of that descriptor: from now on it may be shut down.

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "clock.h"
 #include "exchange.h"
 
 static const union MHD_ConnectionInfo *info_of(struct MHD_Connection *connection,
@@ -24,20 +28,27 @@ void http_link_connected(struct http_server *server, struct MHD_Connection *conn
     link->tls = http_tls_slot_get(&server->tls);
     info = info_of(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info)
-        http_tls_attach(link->tls, info->tls_session);
+        http_tls_attach(link->tls, info->tls_session, &link->handshake);
 }
 
-/* The certificate may have been replaced since the handshake: may this client still come in? */
 bool http_link_is_admitted(struct http_server *server, struct http_link *link,
                            struct MHD_Connection *connection)
 {
-    if (!link->tls || link->tls == atomic_load_explicit(&server->tls.latest, memory_order_acquire))
+    if (!link->tls)
+        return true;
+    bool is_latest = link->tls == atomic_load_explicit(&server->tls.latest, memory_order_acquire);
+    if (is_latest && (!http_tls_wants_client(link->tls) || time(NULL) < link->client_until))
         return true;
     const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    struct http_tls *old = link->tls;
-    link->tls = http_tls_slot_get(&server->tls);
-    bool admitted = info && http_tls_admits(link->tls, info->tls_session);
-    http_tls_unref(old);
+    void *session = info ? info->tls_session : NULL;
+    bool is_first = is_latest && !link->client_until; /* the handshake has just looked */
+    if (!is_latest) {
+        struct http_tls *old = link->tls;
+        link->tls = http_tls_slot_get(&server->tls);
+        http_tls_unref(old);
+    }
+    bool admitted = session && (is_first || http_tls_admits(link->tls, session, &link->why));
+    link->client_until = admitted ? http_tls_look_again(session, time(NULL)) : 0;
     return admitted;
 }
 
@@ -69,12 +80,52 @@ void http_link_drop_exchange(struct http_server *server, struct http_link *link)
     link->exchange = NULL;
 }
 
+void http_link_tell(struct http_server *server, enum http_end why, const struct http_address *peer)
+{
+    if (why != HTTP_END_NONE && server->options.ended)
+        server->options.ended(server->options.app, why, peer);
+}
+
+/* Whoever only connects, as some load balancers do to see that somebody listens, has failed at
+ * nothing. The end of its bytes counts as one. */
+static bool has_spoken(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || info.tcpi_bytes_received > 1;
+}
+
+/* Is there no end of bytes that its client sent? */
+static bool is_still_there(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
+static enum http_end why_it_ended(const struct http_server *server, const struct http_link *link)
+{
+    const struct http_connection *c = &link->connection;
+    int64_t idle_ms = 1000 * (int64_t)server->options.idle_timeout;
+    int64_t since = atomic_load(&c->waiting_since);
+    if (c->why || c->doomed || atomic_load(&server->stopping))
+        return c->why;
+    if (link->why)
+        return link->why;
+    if (link->tls && !link->handshake.is_done && has_spoken(c->fd))
+        return link->handshake.refusal ? link->handshake.refusal : HTTP_END_HANDSHAKE;
+    if (idle_ms > 0 && since && since + idle_ms <= http_now_ms() && is_still_there(c->fd))
+        return HTTP_END_IDLE;
+    return HTTP_END_NONE;
+}
+
 void http_link_disconnected(struct http_server *server, void **context)
 {
     struct http_link *link = *context;
     if (!link)
         return;
     http_connections_remove(&server->connections, &link->connection);
+    enum http_end why = why_it_ended(server, link);
+    http_link_tell(server, why, &link->connection.address);
     http_link_drop_exchange(server, link);
     http_tls_unref(link->tls);
     free(link);

@@ -18,7 +18,10 @@ struct http_exchange;
 struct http_link {
     struct http_connection connection; /* first: the table frees through it */
     struct http_tls *tls;              /* what its handshake was made with; NULL: plain */
-    struct http_exchange *exchange;    /* NULL: between requests */
+    struct http_handshake handshake;
+    enum http_end why;    /* its own thread ended it */
+    int64_t client_until; /* when to look at its client's certificate again; 0: not known yet */
+    struct http_exchange *exchange; /* NULL: between requests */
 };
 
 /* A connection has begun. *context becomes its link; NULL where the table does not know it: its
@@ -28,7 +31,11 @@ void http_link_connected(struct http_server *server, struct MHD_Connection *conn
 /* It ends: counts no more, and is freed. */
 void http_link_disconnected(struct http_server *server, void **context);
 
-/* The certificate may have been replaced since the handshake: may this client still come in? */
+/* A connection from there was ended by the server. */
+void http_link_tell(struct http_server *server, enum http_end why, const struct http_address *peer);
+
+/* The certificates may have been replaced since the handshake, and the client's may have expired:
+ * may it still come in? */
 bool http_link_is_admitted(struct http_server *server, struct http_link *link,
                            struct MHD_Connection *connection);
 

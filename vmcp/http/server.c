@@ -36,6 +36,15 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
         http_link_disconnected(cls, context);
 }
 
+/* libmicrohttpd tells only here that it has refused something by itself. */
+static void note_message(void *cls, const char *fmt, va_list args)
+{
+    static const char refused[] = "Error processing request (HTTP response code is %u";
+    const struct http_server *server = cls;
+    if (server->options.unread && strncmp(fmt, refused, sizeof(refused) - 1) == 0)
+        server->options.unread(server->options.app, (int)va_arg(args, unsigned));
+}
+
 static unsigned thread_count(unsigned wanted)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -51,11 +60,12 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
     const struct http_server_options *o = &server->options;
     unsigned threads = thread_count(o->threads);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_NO_LISTEN_SOCKET;
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     int idle = o->idle_timeout > 0 ? o->idle_timeout : 0;
     if (o->tls)
         flags |= MHD_USE_TLS;
     struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)note_message, server}, /* the first, or it is late */
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_exchange_begin, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_exchange_end, server},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, server},
@@ -109,6 +119,7 @@ static bool add(struct http_server *server, int fd, const struct sockaddr *peer,
     int64_t deadline = o->header_timeout > 0 ? now + 1000 * (int64_t)o->header_timeout : 0;
     if (!http_connections_add(&server->connections, &link->connection,
                               each_max > 0 ? (unsigned)each_max : 0, deadline)) {
+        http_link_tell(server, link->connection.why, &link->connection.address);
         close(fd);
         free(link);
         return false;
@@ -137,6 +148,7 @@ static void take_accepted(void *arg, int fd, const struct sockaddr *peer, sockle
     bool uncounted = !address.known || (server->options.trusted &&
                                         http_trusted_contains(server->options.trusted, &address));
     if (!uncounted && is_over_rate(server, &address)) {
+        http_link_tell(server, HTTP_END_RATE, &address);
         close(fd);
         return;
     }

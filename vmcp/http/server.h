@@ -31,6 +31,7 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "ends.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 #include "lib/limits.h"
@@ -109,6 +110,10 @@ struct http_server_options {
     /* One line for each request, after it was answered. NULL: none. Never gets the query. */
     void (*log)(void *app, const struct http_request *req, const struct http_reply *reply,
                 int64_t micros);
+    /* A connection was ended by the server. NULL: nobody is told, here and below. */
+    void (*ended)(void *app, enum http_end why, const struct http_address *peer);
+    /* libmicrohttpd refused, with that status, what it could not read as a request. */
+    void (*unread)(void *app, int status);
     size_t body_max;  /* bytes of a request's body; 0: bodies are refused */
     unsigned threads; /* 0: one for each processor, at most 8 */
 

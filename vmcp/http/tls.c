@@ -31,21 +31,47 @@ static gnutls_datum_t datum(const struct vmcp_buf *b)
     return (gnutls_datum_t){.data = (unsigned char *)b->data, .size = (unsigned)b->len};
 }
 
-/* Does the peer's certificate verify, for a client's purpose, against the session's authorities? */
-static bool peer_verifies(gnutls_session_t session)
+/* Does the peer's certificate verify, for a client's purpose, against the session's authorities?
+ * Else why not. */
+static enum http_end judge_peer(gnutls_session_t session)
 {
     gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
                                      .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
-    unsigned status = 0;
-    return gnutls_certificate_type_get2(session, GNUTLS_CTYPE_CLIENT) == GNUTLS_CRT_X509 &&
-           gnutls_certificate_verify_peers(session, &purpose, 1, &status) == GNUTLS_E_SUCCESS &&
-           status == 0;
+    unsigned status = 0, count = 0;
+    if (!gnutls_certificate_get_peers(session, &count) || count == 0)
+        return HTTP_END_NO_CERTIFICATE;
+    if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_CLIENT) != GNUTLS_CRT_X509 ||
+        gnutls_certificate_verify_peers(session, &purpose, 1, &status) != GNUTLS_E_SUCCESS)
+        return HTTP_END_BAD_CERTIFICATE;
+    if (status == 0)
+        return HTTP_END_NONE;
+    /* What is not valid now is told so only where nothing else is wrong with it. */
+    status &= ~(unsigned)(GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED | GNUTLS_CERT_INVALID);
+    return status == 0 ? HTTP_END_EXPIRED_CERTIFICATE : HTTP_END_BAD_CERTIFICATE;
 }
 
 /* Within the handshake: what is not 0 ends it. */
 static int verify_client(gnutls_session_t session)
 {
-    return peer_verifies(session) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+    struct http_handshake *handshake = gnutls_session_get_ptr(session);
+    handshake->refusal = judge_peer(session);
+    return handshake->refusal == HTTP_END_NONE ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* After each message. A client without a certificate sends an empty list (RFC 8446, section 4.4.2;
+ * RFC 5246, section 7.4.6), which GnuTLS does not ask us about. */
+static int note_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                        const gnutls_datum_t *message)
+{
+    enum { EMPTY_LIST = 4 }; /* bytes: a context of none, and a length of three */
+    struct http_handshake *handshake = gnutls_session_get_ptr(session);
+    (void)when;
+    if (incoming && type == GNUTLS_HANDSHAKE_FINISHED)
+        handshake->is_done = true;
+    if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT && message &&
+        message->size <= EMPTY_LIST)
+        handshake->refusal = HTTP_END_NO_CERTIFICATE;
+    return 0;
 }
 
 static int set_client_ca(struct http_tls *tls, const char *path, struct vmcp_error *err)
@@ -159,17 +185,46 @@ int http_tls_no_certificate(void *session, const void *authorities, int authorit
     return -1;
 }
 
-void http_tls_attach(struct http_tls *tls, void *session)
+/* The session's pointer is libmicrohttpd's for pre-shared keys, which are not used here. */
+void http_tls_attach(struct http_tls *tls, void *session, struct http_handshake *handshake)
 {
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
     gnutls_certificate_server_set_request(session, tls->wants_client ? GNUTLS_CERT_REQUIRE
                                                                      : GNUTLS_CERT_IGNORE);
+    gnutls_session_set_ptr(session, handshake);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST,
+                                       note_message);
 }
 
-bool http_tls_admits(struct http_tls *tls, void *session)
+bool http_tls_wants_client(const struct http_tls *tls)
+{
+    return tls->wants_client;
+}
+
+bool http_tls_admits(struct http_tls *tls, void *session, enum http_end *ret_why)
 {
     gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
-    return !tls->wants_client || peer_verifies(session);
+    enum http_end why = tls->wants_client ? judge_peer(session) : HTTP_END_NONE;
+    if (why != HTTP_END_NONE)
+        *ret_why = why;
+    return why == HTTP_END_NONE;
+}
+
+int64_t http_tls_look_again(void *session, int64_t now)
+{
+    enum { AT_LEAST = 60 }; /* seconds */
+    unsigned count = 0;
+    const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
+    int64_t at = now + AT_LEAST;
+    for (unsigned i = 0; list && i < count; i++) {
+        auto_crt gnutls_x509_crt_t crt = NULL;
+        if (gnutls_x509_crt_init(&crt) != GNUTLS_E_SUCCESS ||
+            gnutls_x509_crt_import(crt, &list[i], GNUTLS_X509_FMT_DER) != GNUTLS_E_SUCCESS)
+            return now;
+        int64_t until = gnutls_x509_crt_get_expiration_time(crt) + 1;
+        at = until < at ? until : at;
+    }
+    return at;
 }
 
 void http_tls_slot_init(struct http_tls_slot *slot, struct http_tls *tls)

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ends.h"
 #include "lib/error.h"
 
 struct http_tls;
@@ -45,12 +46,23 @@ int http_tls_no_certificate(void *session, const void *authorities, int authorit
                             const void *algorithms, int algorithm_count, void **certificates,
                             unsigned *certificate_count, void **key);
 
-/* Give a session (gnutls_session_t) its certificate before its handshake. `tls` must live longer.
- */
-void http_tls_attach(struct http_tls *tls, void *session);
-/* A session that shook hands with an older snapshot gets this one; false if its client has no
- * certificate that this one lets in. */
-bool http_tls_admits(struct http_tls *tls, void *session);
+/* How far a handshake has come. */
+struct http_handshake {
+    bool is_done;
+    enum http_end refusal; /* of its client's certificate */
+};
+
+/* Give a session (gnutls_session_t) its certificate before its handshake. `tls` and `handshake`,
+ * which is kept up, must live longer. */
+void http_tls_attach(struct http_tls *tls, void *session, struct http_handshake *handshake);
+/* Must clients have a certificate? */
+bool http_tls_wants_client(const struct http_tls *tls);
+/* A session that shook hands with an older snapshot gets this one; false, and why in *ret_why, if
+ * its client has no certificate that this one lets in now. */
+bool http_tls_admits(struct http_tls *tls, void *session, enum http_end *ret_why);
+/* When to ask that again: when the first of its client's certificates expires, or in a minute, for
+ * the authorities expire too. Seconds since 1970. */
+int64_t http_tls_look_again(void *session, int64_t now);
 
 /* Where a server keeps its current snapshot. */
 struct http_tls_slot {

@@ -38,6 +38,9 @@ static void write_snapshot(const struct srv_snapshot *s, struct vmcp_buf *out)
                 (int64_t)srv_catalogue_count(s->catalogue));
     write_gauge(out, "vmcpd_last_load_success_timestamp_seconds",
                 "When what is served now was loaded.", s->loaded);
+    if (s->tls)
+        write_gauge(out, "vmcpd_tls_certificate_not_after_timestamp_seconds",
+                    "When the certificate of --tls-cert expires.", http_tls_not_after(s->tls));
     write_keys(s, out);
 }
 
@@ -82,6 +85,7 @@ static void write_all(const struct srv_exporter *e, struct vmcp_buf *out)
     write_reloads(&reloads, out);
     write_gauge(out, "vmcpd_connections", "Connections that are open now.",
                 http_server_connections(e->observed));
+    srv_endings_write(&e->service->endings, out);
     srv_metrics_head(out, "vmcpd_log_lines_dropped_total", "counter",
                      "Lines of the access log that could not be written.");
     vmcp_buf_addf(out, "vmcpd_log_lines_dropped_total %llu\n",

@@ -80,6 +80,11 @@ void srv_metrics_request(struct srv_metrics *m, const struct http_request *req,
         add(&m->refusals[reply->code], 1);
 }
 
+void srv_metrics_unread(struct srv_metrics *m, int status)
+{
+    add(&m->requests[SRV_ROUTES_MAX][status_column(status)], 1);
+}
+
 void srv_metrics_signature(struct srv_metrics *m, const struct vmcp_alg *alg, int64_t nanos)
 {
     size_t i = 0;

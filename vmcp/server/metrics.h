@@ -39,6 +39,8 @@ void srv_metrics_init(struct srv_metrics *metrics, const struct http_route *rout
 /* A request was answered. */
 void srv_metrics_request(struct srv_metrics *metrics, const struct http_request *req,
                          const struct http_reply *reply, int64_t micros);
+/* What could not be read as a request was refused with that status. */
+void srv_metrics_unread(struct srv_metrics *metrics, int status);
 /* An answer was made and signed. */
 void srv_metrics_signature(struct srv_metrics *metrics, const struct vmcp_alg *alg, int64_t nanos);
 

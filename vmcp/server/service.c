@@ -232,6 +232,18 @@ static void finish_request(void *app, const struct http_request *req,
     srv_log_request(&service->log, req, reply, micros);
 }
 
+static void note_end(void *app, enum http_end why, const struct http_address *peer)
+{
+    struct srv_service *service = app;
+    srv_endings_note(&service->endings, why, peer);
+}
+
+static void note_unread(void *app, int status)
+{
+    struct srv_service *service = app;
+    srv_metrics_unread(&service->metrics, status);
+}
+
 void srv_service_init(struct srv_service *service, const struct srv_settings *settings,
                       struct srv_snapshot *snapshot)
 {
@@ -292,5 +304,7 @@ struct http_server_options srv_service_options(struct srv_service *service)
                                         .app = service,
                                         .probes = probes,
                                         .problem = glue_problem,
-                                        .log = finish_request};
+                                        .log = finish_request,
+                                        .ended = note_end,
+                                        .unread = note_unread};
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "endings.h"
 #include "http/server.h"
 #include "lib/error.h"
 #include "log.h"
@@ -29,6 +30,7 @@ struct srv_service {
     struct srv_sandbox sandbox; /* set before it is served */
     struct srv_log log;         /* off until srv_log_open() */
     struct srv_metrics metrics;
+    struct srv_endings endings;
 };
 
 /* Serve `snapshot` (the reference is taken over). */
