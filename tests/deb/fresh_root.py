@@ -156,8 +156,7 @@ def serve(root):
     """Start it as the unit does: its user, no capabilities, its command line and environment."""
     service = unit(root)
     key = "/etc/vmcp/keys/active/1.key"
-    root.run("vmcp", "keygen", "--alg", "ed25519", "--out", key)
-    root.run("sh", "-c", "chown vmcpd: /etc/vmcp/keys/active/*")
+    root.run("runuser", "-u", service["User"], "--", "vmcp", "keygen", "--alg", "ed25519", "--out", key)
     Path(root.path, "etc/vmcp/configs/web.json").write_text(json.dumps(
         {"serial": 1, "machine": {"name": "web", "secret": "a-long-enough-secret", "cpus": 2}}))
     root.run("install", "-d", "-o", service["User"], "/run/vmcpd")
