@@ -196,21 +196,23 @@ static int resume(struct launch_run *run, struct launch_job *job, struct vmcp_er
     return bring_up(run, job, made, err);
 }
 
-/* A VM that is there though its operation ran into a stock-out: either it comes up, or it goes away
- * again. Only then may another zone be tried. */
-static int bring_up_doubtful(struct launch_run *run, struct launch_job *job, bool *ret_gone,
-                             struct vmcp_error *err)
+/* A VM that is there though its operation failed: either it comes up, or it goes away again. Then
+ * the operation was right, and only then may another zone be tried. */
+static int bring_up_doubtful(struct launch_run *run, struct launch_job *job,
+                             const struct vmcp_error *failure, struct vmcp_error *err)
 {
     char id[32];
     snprintf(id, sizeof(id), "%s", launch_instance_id(job->instance));
     int rc = bring_up(run, job, false, err);
     if (rc == 0 && strcmp(job->outcome, "running") == 0)
         job->outcome = "created";
-    *ret_gone = rc < 0 && !job->instance;
-    if (!*ret_gone)
+    if (rc == 0 || job->instance)
         return rc;
-    int dropped = launch_state_drop_vm(&run->state, id, run->compute.base, err);
-    return dropped < 0 ? dropped : rc;
+    rc = launch_state_drop_vm(&run->state, id, run->compute.base, err);
+    if (rc < 0)
+        return rc;
+    *err = *failure;
+    return -VMCP_E_OPERATION;
 }
 
 /* Insert in one zone, with its intent. *ret_stock_out: nothing is there, and another may be tried.
@@ -244,8 +246,11 @@ static int insert(struct launch_run *run, struct launch_job *job, const struct l
     }
     json_decref(job->instance);
     job->instance = steal(&outcome.instance);
-    return outcome.stock_out ? bring_up_doubtful(run, job, ret_stock_out, err)
-                             : bring_up(run, job, true, err);
+    if (outcome.failure.code == VMCP_OK)
+        return bring_up(run, job, true, err);
+    rc = bring_up_doubtful(run, job, &outcome.failure, err);
+    *ret_stock_out = rc < 0 && !job->instance && outcome.stock_out;
+    return rc;
 }
 
 static int insert_somewhere(struct launch_run *run, struct launch_job *job, struct vmcp_error *err)

@@ -65,9 +65,11 @@ static int failed(struct settlement *s, const char *code)
     if (rc < 0)
         return rc;
     s->outcome->stock_out = strncmp(code, "ZONE_RESOURCE_POOL_EXHAUSTED", 28) == 0;
-    if (s->outcome->instance)
+    if (s->outcome->instance) {
+        s->outcome->failure = why;
         launch_warn(s->compute->report, "the operation failed (%s), and the VM %s is there", code,
                     s->intent->name);
+    }
     if (s->outcome->instance || s->outcome->taken)
         return 0;
     *s->err = why;

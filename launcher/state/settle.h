@@ -18,6 +18,8 @@ struct launch_outcome {
     bool taken;       /* the name belongs to another VM */
     bool stock_out;   /* the operation said that the zone had no room */
     bool closed;      /* the outcome is definite, and the intent is gone */
+    /* What the operation failed with though the VM is there; VMCP_OK: it did not. */
+    struct vmcp_error failure;
 };
 
 /* Send the intent (again), follow its operation for at most `timeout` seconds, read the instance,

@@ -409,7 +409,7 @@ def test_disk_url(world):
     assert world.compute.requests("GET", rf"projects/{PROJECT}/global/images/mine$")
 
 
-@pytest.mark.parametrize("url", ["http://example.org/disk.img", "family/debian-12",
+@pytest.mark.parametrize("url", ["http://example.org/disk.img", "family/Debian",
                                  "projects/debian-cloud/global/images/../x"])
 def test_disk_url_elsewhere(world, url):
     world.responder.machine.update(diskURL=url, diskChecksum="0" * 64)

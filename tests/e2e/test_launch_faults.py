@@ -316,10 +316,10 @@ def test_quota_is_not_tried_elsewhere(world):
     assert world.run(*zones).returncode == 7 and len(world.compute.inserts()) == 1
 
 
-def made_in_spite_of(world, *later):
+def made_in_spite_of(world, *later, error=None):
     """The operation reports a stock-out, and the VM is there; reads of it then see `later`, one
     status each, None: gone."""
-    zones = in_zones(world, us_central1_a=STOCK_OUT)
+    zones = in_zones(world, us_central1_a=error or STOCK_OUT)
     insert, statuses = world.compute.insert, list(later)
 
     def and_is_there(request, zone):
@@ -355,6 +355,14 @@ def test_next_zone_when_the_vm_is_gone(world):
     report = world.launch(*made_in_spite_of(world, "STAGING", "STOPPING", None))
     assert report["instances"][0]["zone"] == OTHER_ZONE and len(world.compute.inserts()) == 2
     check_one_vm(world)
+
+
+def test_another_failure_when_the_vm_is_gone(world):
+    zones = made_in_spite_of(world, "STOPPING", None, error={"code": "QUOTA_EXCEEDED", "message": "CPUS"})
+    done = world.run(*zones)
+    assert (done.returncode, done.report["code"]) == (7, "operation-failed")
+    assert done.report["detail"] == "QUOTA_EXCEEDED: CPUS" and len(world.compute.inserts()) == 1
+    assert not world.compute.instances and not world.intents() and not world.saved()["vms"]
 
 
 def test_no_next_zone_while_the_first_cannot_be_seen(world):
