@@ -3,42 +3,40 @@
 
 #include <string.h>
 
+#include "call.h"
+#include "methods.h"
 #include "refusal.h"
 #include "reqlog.h"
 
-#define V1        "/compute/v1/projects/{project}"
-#define ZONE      V1 "/zones/{zone}"
-#define INSTANCE  ZONE "/instances/{instance}"
-#define OPERATION ZONE "/operations/{operation}"
+enum { ROUTES_MAX = 192 };
 
-static const struct http_route routes[] = {
+/* What is not a method of the Compute API. */
+static const struct http_route others[] = {
     {"POST", "/token", emu_api_token},
-    {"GET", V1, emu_api_get_project},
-    {"GET", V1 "/zones", emu_api_list_zones},
-    {"GET", ZONE, emu_api_get_zone},
-    {"GET", ZONE "/machineTypes", emu_api_list_machine_types},
-    {"GET", ZONE "/machineTypes/{type}", emu_api_get_machine_type},
-    {"GET", ZONE "/imageFamilyViews/{family}", emu_api_get_family_view},
-    {"GET", V1 "/global/images", emu_api_list_images},
-    {"GET", V1 "/global/images/family/{family}", emu_api_get_image_of_family},
-    {"GET", V1 "/global/images/{image}", emu_api_get_image},
-    {"GET", V1 "/aggregated/instances", emu_api_aggregate_instances},
-    {"POST", ZONE "/instances", emu_api_insert_instance},
-    {"GET", ZONE "/instances", emu_api_list_instances},
-    {"GET", INSTANCE, emu_api_get_instance},
-    {"DELETE", INSTANCE, emu_api_delete_instance},
-    {"GET", INSTANCE "/serialPort", emu_api_get_serial_port},
-    {"POST", INSTANCE "/start", emu_api_start_instance},
-    {"POST", INSTANCE "/stop", emu_api_stop_instance},
-    {"POST", INSTANCE "/reset", emu_api_reset_instance},
-    {"POST", INSTANCE "/setMetadata", emu_api_set_metadata},
-    {"POST", INSTANCE "/setTags", emu_api_set_tags},
-    {"POST", INSTANCE "/setLabels", emu_api_set_labels},
-    {"GET", ZONE "/operations", emu_api_list_operations},
-    {"GET", OPERATION, emu_api_get_operation},
-    {"POST", OPERATION "/wait", emu_api_wait_operation},
-    {0},
+    {"GET", "/emulator/faults", emu_api_faults},
+    {"POST", "/emulator/faults", emu_api_faults},
+    {"DELETE", "/emulator/faults", emu_api_faults},
+    {"DELETE", "/emulator/faults/{id}", emu_api_faults},
 };
+
+enum { OTHERS = sizeof(others) / sizeof(others[0]) };
+
+static struct http_route routes[ROUTES_MAX];
+
+/* The route says which method it is: both tables have the same order. */
+static void run_method(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    emu_call_run(app, req, reply, emu_method_at((size_t)(req->route - routes) - OTHERS));
+}
+
+/* Before the server starts, which takes the table as it is. The rows behind the last stay zero. */
+static void fill_routes(void)
+{
+    const struct emu_method *method = NULL;
+    memcpy(routes, others, sizeof(others));
+    for (size_t i = 0; (method = emu_method_at(i)) && OTHERS + i + 1 < ROUTES_MAX; i++)
+        routes[OTHERS + i] = (struct http_route){method->http, method->path, run_method};
+}
 
 static bool guard(void *app, const struct http_request *req, struct http_reply *reply)
 {
@@ -96,6 +94,7 @@ static void log_request(void *app, const struct http_request *req, const struct 
 
 struct http_server_options emu_api_options(struct emu_cloud *cloud)
 {
+    fill_routes();
     return (struct http_server_options){
         .body_max = HTTP_BODY_MAX,
         .rate = HTTP_NO_LIMIT, /* its only clients are a developer and their VMs */

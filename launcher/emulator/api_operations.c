@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* zoneOperations.get, list, wait. */
-#include <string.h>
-
-#include "api.h"
-#include "call.h"
+/* zoneOperations, regionOperations and globalOperations: get, wait, delete. */
 #include "http/clock.h"
-#include "list.h"
+#include "methods.h"
 #include "operation.h"
 
 enum { WAIT_MAX_MS = 120 * 1000 };
@@ -13,16 +9,12 @@ enum { WAIT_MAX_MS = 120 * 1000 };
 static int find(struct emu_call *call, struct emu_operation *ret, struct emu_refusal *why)
 {
     struct vmcp_error err = {0};
-    const char *name = call->req->segments[2];
-    if (emu_operation_find(call->cloud->store, call->zone, name, ret, &err) < 0)
+    if (emu_operation_find(call->cloud->store, call->scope, call->name, ret, &err) < 0)
         return emu_refuse_fault(why, &err);
-    if (!ret->id)
-        return emu_call_not_found(why, "projects/%s/zones/%s/operations/%.100s", call->project,
-                                  call->zone, name);
-    return 0;
+    return ret->id ? 0 : emu_call_nothing_here(call, why);
 }
 
-static int get(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_operations_get(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     auto_operation struct emu_operation op = {0};
     int rc = find(call, &op, why);
@@ -32,7 +24,7 @@ static int get(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 }
 
 /* Answers when the operation is DONE, or after two minutes with whatever it is by then. */
-static int wait_done(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_operations_wait(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     auto_operation struct emu_operation op = {0};
     int rc = find(call, &op, why);
@@ -44,38 +36,20 @@ static int wait_done(struct emu_call *call, json_t **ret, struct emu_refusal *wh
     return 0;
 }
 
-static int collect(void *arg, struct emu_operation *operation)
+/* Only what is over can be forgotten: the rest is still to be done. */
+int emu_operations_delete(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
-    json_array_append(arg, operation->resource);
-    return 0;
-}
-
-static int list(struct emu_call *call, json_t **ret, struct emu_refusal *why)
-{
-    json_auto_t *items = json_array();
+    auto_operation struct emu_operation op = {0};
     struct vmcp_error err = {0};
-    if (emu_operation_each(call->cloud->store, call->zone, collect, items, &err) < 0)
+    int rc = find(call, &op, why);
+    (void)ret;
+    if (rc < 0)
+        return rc;
+    if (!emu_operation_is(&op, "DONE"))
+        return emu_refuse(why, 400, "resourceNotReady", "The operation '%s' is not done yet.",
+                          op.name);
+    if (emu_operation_delete(call->cloud->store, op.id, &err) < 0)
         return emu_refuse_fault(why, &err);
-    return emu_list_answer(call, "compute#operationList", items, ret, why);
-}
-
-void emu_api_get_operation(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){
-                     .permission = "compute.zoneOperations.get", .zonal = true, .run = get});
-}
-
-void emu_api_wait_operation(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){
-                     .permission = "compute.zoneOperations.get", .zonal = true, .run = wait_done});
-}
-
-void emu_api_list_operations(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){
-                     .permission = "compute.zoneOperations.list", .zonal = true, .run = list});
+    call->no_content = true;
+    return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* instances.delete, start, stop, reset. */
+/* instances.delete, start, stop, reset, suspend, resume. */
 #include <string.h>
 
-#include "api.h"
-#include "call.h"
 #include "change.h"
+#include "methods.h"
+#include "quota.h"
 
 static bool has_status(const struct emu_instance *instance, const char *status)
 {
@@ -35,13 +35,36 @@ static int apply_delete(const struct emu_call *call, struct emu_instance *instan
 static int apply_start(const struct emu_call *call, struct emu_instance *instance,
                        const json_t *body, struct emu_refusal *why)
 {
+    (void)body;
+    if (has_status(instance, "STOPPING") || has_status(instance, "SUSPENDING") ||
+        has_status(instance, "SUSPENDED"))
+        return not_ready(instance, why);
+    if (!has_status(instance, "TERMINATED"))
+        return 0;
+    emu_instance_set_status(instance, "PROVISIONING");
+    return emu_quota_check_start(call->cloud, instance, why);
+}
+
+/* What was in memory is lost: a guest that is resumed has booted. */
+static int apply_suspend(const struct emu_call *call, struct emu_instance *instance,
+                         const json_t *body, struct emu_refusal *why)
+{
     (void)call;
     (void)body;
-    if (has_status(instance, "STOPPING"))
+    if (!has_status(instance, "RUNNING"))
         return not_ready(instance, why);
-    if (has_status(instance, "TERMINATED"))
-        emu_instance_set_status(instance, "PROVISIONING");
+    emu_instance_set_status(instance, "SUSPENDING");
     return 0;
+}
+
+static int apply_resume(const struct emu_call *call, struct emu_instance *instance,
+                        const json_t *body, struct emu_refusal *why)
+{
+    (void)body;
+    if (!has_status(instance, "SUSPENDED"))
+        return not_ready(instance, why);
+    emu_instance_set_status(instance, "PROVISIONING");
+    return emu_quota_check_start(call->cloud, instance, why);
 }
 
 static int apply_stop(const struct emu_call *call, struct emu_instance *instance,
@@ -51,7 +74,7 @@ static int apply_stop(const struct emu_call *call, struct emu_instance *instance
     (void)body;
     if (has_status(instance, "PROVISIONING") || has_status(instance, "STAGING"))
         return not_ready(instance, why);
-    if (has_status(instance, "RUNNING"))
+    if (has_status(instance, "RUNNING") || has_status(instance, "SUSPENDED"))
         emu_instance_set_status(instance, "STOPPING");
     return 0;
 }
@@ -64,62 +87,38 @@ static int apply_reset(const struct emu_call *call, struct emu_instance *instanc
     return has_status(instance, "RUNNING") ? 0 : not_ready(instance, why);
 }
 
-static int delete_instance(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_instances_delete(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     const struct emu_change change = {.type = "delete", .apply = apply_delete};
     return emu_change_run(call, &change, ret, why);
 }
 
-static int start(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_instances_start(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     const struct emu_change change = {.type = "start", .apply = apply_start};
     return emu_change_run(call, &change, ret, why);
 }
 
-static int stop(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_instances_stop(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     const struct emu_change change = {.type = "stop", .apply = apply_stop};
     return emu_change_run(call, &change, ret, why);
 }
 
-static int reset(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+int emu_instances_reset(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     const struct emu_change change = {.type = "reset", .apply = apply_reset};
     return emu_change_run(call, &change, ret, why);
 }
 
-void emu_api_delete_instance(void *app, const struct http_request *req, struct http_reply *reply)
+int emu_instances_suspend(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){.access = EMU_CHANGES,
-                                      .permission = "compute.instances.delete",
-                                      .zonal = true,
-                                      .run = delete_instance});
+    const struct emu_change change = {.type = "suspend", .apply = apply_suspend};
+    return emu_change_run(call, &change, ret, why);
 }
 
-void emu_api_start_instance(void *app, const struct http_request *req, struct http_reply *reply)
+int emu_instances_resume(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){.access = EMU_CHANGES,
-                                      .permission = "compute.instances.start",
-                                      .zonal = true,
-                                      .run = start});
-}
-
-void emu_api_stop_instance(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){.access = EMU_CHANGES,
-                                      .permission = "compute.instances.stop",
-                                      .zonal = true,
-                                      .run = stop});
-}
-
-void emu_api_reset_instance(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    emu_call_run(app, req, reply,
-                 &(struct emu_method){.access = EMU_CHANGES,
-                                      .permission = "compute.instances.reset",
-                                      .zonal = true,
-                                      .run = reset});
+    const struct emu_change change = {.type = "resume", .apply = apply_resume};
+    return emu_change_run(call, &change, ret, why);
 }

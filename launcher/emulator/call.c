@@ -8,6 +8,9 @@
 #include <time.h>
 
 #include "assertion.h"
+#include "faults.h"
+#include "http/clock.h"
+#include "instance.h"
 #include "reqlog.h"
 #include "zones.h"
 
@@ -92,19 +95,64 @@ int emu_call_not_found(struct emu_refusal *why, const char *fmt, ...)
     return emu_refuse(why, 404, "notFound", "The resource '%s' was not found", path);
 }
 
-/* The project and zone of the path must be there. */
-static int place(struct emu_call *call, const struct emu_method *method, struct emu_refusal *why)
+int emu_call_nothing_here(const struct emu_call *call, struct emu_refusal *why)
 {
+    return emu_call_not_found(why, "projects/%s/%s/%s/%s", call->project, call->scope,
+                              call->collection, call->name);
+}
+
+/* One part of the path, up to the next slash; *path moves behind that. */
+static void take_part(const char **path, char *ret, size_t size)
+{
+    size_t len = strcspn(*path, "/");
+    snprintf(ret, size, "%.*s", (int)len, *path);
+    *path += len + ((*path)[len] == '/');
+}
+
+/* projects/P/SCOPE/COLLECTION/NAME: what the path says behind the project. */
+static void read_path(struct emu_call *call)
+{
+    const char *path = call->req->path + sizeof("/compute/v1/projects/") - 1;
+    char kind[16] = "", place[EMU_INSTANCE_NAME_MAX + 1] = "", project[EMU_PATH_NAME_MAX + 1];
+    take_part(&path, project, sizeof(project));
+    take_part(&path, kind, sizeof(kind));
+    if (strcmp(kind, "global") == 0 || strcmp(kind, "aggregated") == 0) {
+        snprintf(call->scope, sizeof(call->scope), "%s", kind);
+    } else {
+        take_part(&path, place, sizeof(place));
+        snprintf(call->scope, sizeof(call->scope), "%s/%s", kind, place);
+    }
+    take_part(&path, call->collection, sizeof(call->collection));
+    take_part(&path, call->name, sizeof(call->name));
+}
+
+/* The project, and the zone or region, of the path must be there. */
+static int place(struct emu_call *call, struct emu_refusal *why)
+{
+    enum emu_place place = call->method->place;
     bool own = emu_cloud_is_project(call->cloud, call->req->segments[0]);
     call->project = own ? call->cloud->project : call->req->segments[0];
-    if (!own && !method->any_project)
+    if (!own && place != EMU_ANYWHERE)
         return emu_call_not_found(why, "projects/%.100s", call->project);
-    if (!method->zonal)
-        return 0;
-    call->zone = call->req->segments[1];
-    if (!emu_zone_exists(call->zone))
+    read_path(call);
+    if (place == EMU_ZONAL)
+        call->zone = call->req->segments[1];
+    if (place == EMU_REGIONAL)
+        call->region = call->req->segments[1];
+    if (call->zone && !emu_zone_exists(call->zone))
         return emu_refuse_field(why, "zone", call->zone, "Unknown zone.");
+    if (call->region && !emu_region_exists(call->region))
+        return emu_refuse_field(why, "region", call->region, "Unknown region.");
     return 0;
+}
+
+int emu_call_permit_new(const struct emu_call *call, const char *permission, const char *name,
+                        struct emu_refusal *why)
+{
+    char resource[320];
+    snprintf(resource, sizeof(resource), "projects/%s/%s/%s/%.63s", call->project, call->scope,
+             call->collection, name ? name : "");
+    return emu_call_permit(call, permission, resource, why);
 }
 
 /* What a permission is asked on: projects/P/zones/Z/COLLECTION/NAME without the verb behind it, or
@@ -124,37 +172,86 @@ static int permit_path(const struct emu_call *call, const char *permission, stru
     return emu_call_permit(call, permission, resource, why);
 }
 
-static int run(struct emu_call *call, const struct emu_method *method, json_t **ret,
+/* What a call that waits remembers: which fault it met, so that it meets none twice. */
+struct memo {
+    int64_t until; /* of its latency; http_now_ms() clock */
+    struct emu_fault_met met;
+    bool asked;
+};
+_Static_assert(sizeof(struct memo) <= HTTP_MEMO_MAX, "a waiting request remembers so much");
+
+/* The fault that the call meets. -1: a refusal; else 0, and *ret_kind, and wait_until where the
+ * call is to come again later. */
+static int meet_fault(struct emu_call *call, enum emu_fault *ret_kind, struct emu_refusal *why)
+{
+    struct memo memo;
+    char region[EMU_ZONE_MAX + 1];
+    memcpy(&memo, call->req->memo, sizeof(memo));
+    if (!memo.asked) {
+        memo.asked = true;
+        memo.met = emu_faults_take(call->cloud->faults, call->method->id);
+        memo.until = memo.met.latency_ms ? http_now_ms() + memo.met.latency_ms : 0;
+        memcpy(call->req->memo, &memo, sizeof(memo));
+    }
+    *ret_kind = memo.met.kind;
+    if (memo.until > http_now_ms() && !call->req->timed_out) {
+        call->wait_until = memo.until;
+        return 0;
+    }
+    call->stockout = memo.met.kind == EMU_FAULT_STOCKOUT;
+    emu_zone_region(call->zone ? call->zone : call->cloud->zone, region);
+    why->retry_after = memo.met.retry_after;
+    int rc = emu_fault_refuse(memo.met.kind, call->cloud->number, region, why);
+    why->retry_after = memo.met.retry_after;
+    return rc;
+}
+
+static int run(struct emu_call *call, enum emu_fault *ret_fault, json_t **ret,
                struct emu_refusal *why)
 {
+    const struct emu_method *method = call->method;
     int rc = authenticate(call, method->access, why);
     if (rc == 0)
-        rc = place(call, method, why);
+        rc = place(call, why);
     bool own = rc == 0 && strcmp(call->project, call->cloud->project) == 0;
     if (own && method->permission)
         rc = permit_path(call, method->permission, why);
-    return rc < 0 ? rc : method->run(call, ret, why);
+    if (rc == 0)
+        rc = meet_fault(call, ret_fault, why);
+    if (rc < 0 || call->wait_until || *ret_fault == EMU_FAULT_DROP_REQUEST)
+        return rc;
+    return method->run(call, ret, why);
+}
+
+static void answer(const struct emu_call *call, const json_t *body, struct http_reply *reply)
+{
+    if (call->no_content || !body) {
+        http_reply_text(reply, 204, "text/plain", "");
+        return;
+    }
+    http_reply_json(reply, 200, body);
+    reply->content_type = "application/json; charset=UTF-8";
 }
 
 void emu_call_run(struct emu_cloud *cloud, const struct http_request *req, struct http_reply *reply,
                   const struct emu_method *method)
 {
-    struct emu_call call = {.cloud = cloud, .req = req};
+    struct emu_call call = {.cloud = cloud, .req = req, .method = method};
     struct emu_refusal why = {0};
-    json_auto_t *answer = NULL;
-    int rc = run(&call, method, &answer, &why);
+    json_auto_t *body = NULL;
+    enum emu_fault fault = EMU_FAULT_NONE;
+    int rc = run(&call, &fault, &body, &why);
     if (rc == 0 && call.wait_until) {
         reply->wait_until = call.wait_until;
         return;
     }
-    if (rc == 0 && !answer)
+    reply->drop = fault == EMU_FAULT_DROP_REQUEST || fault == EMU_FAULT_DROP_ANSWER;
+    if (rc == 0 && !body && !call.no_content && !reply->drop)
         rc = emu_refuse(&why, 500, "backendError", "No memory for the answer.");
-    if (rc < 0) {
+    if (rc < 0)
         emu_refusal_reply(&why, reply);
-    } else {
-        http_reply_json(reply, 200, answer);
-        reply->content_type = "application/json; charset=UTF-8";
-    }
+    else
+        answer(&call, body, reply);
     if (call.email[0])
         emu_reqlog_note(reply, call.email, call.operation[0] ? call.operation : NULL);
 }

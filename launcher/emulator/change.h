@@ -22,13 +22,4 @@ struct emu_change {
 VMCP_MUST_CHECK int emu_change_run(struct emu_call *call, const struct emu_change *change,
                                    json_t **ret, struct emu_refusal *why);
 
-/* Put a planned instance (insert.h) into the state, with its id and address. */
-VMCP_MUST_CHECK int emu_change_insert(struct emu_call *call, struct emu_instance *instance,
-                                      json_t **ret, struct emu_refusal *why);
-
-/* The operation that the request's requestId made before, in *ret; NULL if there is none. Also
- * checks the requestId. */
-VMCP_MUST_CHECK int emu_change_replay(struct emu_call *call, const char *type, json_t **ret,
-                                      struct emu_refusal *why);
-
 #endif

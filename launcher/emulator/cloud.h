@@ -9,11 +9,13 @@
 #include "accounts.h"
 #include "hosts.h"
 #include "http/server.h"
+#include "quota.h"
 #include "store.h"
 #include "tokens.h"
 #include "view.h"
 #include "vm.h"
 
+struct emu_faults;
 struct emu_reqlog;
 struct emu_worker;
 
@@ -26,9 +28,11 @@ struct emu_cloud {
     const char *zone;                        /* the default zone; borrowed */
     char default_account[EMU_EMAIL_MAX + 1]; /* NUMBER-compute@developer.gserviceaccount.com */
     int operation_delay_ms;
+    struct emu_quotas quotas;
     struct emu_store *store;
     struct emu_tokens *tokens;
     struct emu_views *views;
+    struct emu_faults *faults;
     struct emu_reqlog *log;           /* NULL: none */
     char metadata_host[EMU_HOST_LEN]; /* the address that the metadata server listens on */
     /* Set before `ready`, which handlers look at first. */
@@ -37,6 +41,7 @@ struct emu_cloud {
     struct emu_room *room;
     struct emu_worker *worker;
     atomic_bool ready;
+    atomic_bool groups_due; /* an instance of a managed group, or a group, has changed */
 };
 
 /* Rebuild what the metadata server says for an instance, and wake who waits for a change. */

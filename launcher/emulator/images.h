@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* images.h - the public images that exist here, one or more for each family. */
+/* images.h - images: the public ones that exist here, and those made in this project. */
 #ifndef EMU_IMAGES_H
 #define EMU_IMAGES_H
 
@@ -7,28 +7,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct emu_image {
-    const char *project, *family, *name;
-    const char *architecture; /* "X86_64" or "ARM64" */
-    int disk_gb;              /* the least size of a boot disk */
-    const char *license;      /* in the project of the image */
-    const char *license_code; /* digits */
-    const char *created;      /* RFC 3339 */
-    bool uefi;                /* secure boot, vTPM and integrity monitoring work */
-};
+#include "cloud.h"
+#include "refusal.h"
 
-/* An image by name, and the newest of a family; NULL: there is none. */
-const struct emu_image *emu_image_find(const char *project, const char *name);
-const struct emu_image *emu_image_of_family(const char *project, const char *family);
-/* All images in order; NULL past the end. */
-const struct emu_image *emu_image_at(size_t index);
+/* The Image resource `name`, or the newest of the family `name` that is not deprecated: a public
+ * one, or one that was made in this cloud's project. New reference in *ret; NULL: there is none. */
+VMCP_MUST_CHECK int emu_image_find(struct emu_cloud *cloud, const char *project, const char *name,
+                                   bool family, json_t **ret, struct emu_refusal *why);
+/* The same by a reference in any spelling; what is not there is refused. `field` names it. */
+VMCP_MUST_CHECK int emu_image_resolve(struct emu_cloud *cloud, const char *text, const char *field,
+                                      json_t **ret, struct emu_refusal *why);
+
+/* The resources of a project's public images; new references, NULL past the end. */
+json_t *emu_image_at(const char *project, size_t index);
+/* A public image by name; NULL: there is none. New reference. */
+json_t *emu_image_public(const char *project, const char *name);
 /* True for a project that has public images. */
 bool emu_image_project_exists(const char *project);
-
-/* The Image resource. New reference; NULL without memory. */
-json_t *emu_image_resource(const struct emu_image *image);
-/* Its guestOsFeatures and licenses, as a disk made from it has them. */
-json_t *emu_image_features(const struct emu_image *image);
-json_t *emu_image_licenses(const struct emu_image *image);
+/* 404 for a project that is neither this one nor has public images. */
+VMCP_MUST_CHECK int emu_image_check_project(struct emu_cloud *cloud, const char *project,
+                                            struct emu_refusal *why);
 
 #endif

@@ -18,19 +18,19 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static int check_name(const char *name, struct emu_refusal *why)
+int emu_insert_check_name(const char *field, const char *name, struct emu_refusal *why)
 {
     size_t len = name ? strlen(name) : 0;
     if (len < 1 || len > 63 || name[0] < 'a' || name[0] > 'z' || name[len - 1] == '-' ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
-        return emu_refuse_field(why, "resource.name", name ? name : "",
+        return emu_refuse_field(why, field, name ? name : "",
                                 "Must be a match of regex "
                                 "'(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)'");
     return 0;
 }
 
-static int check_machine_type(const struct emu_insert_context *context, const char *text,
-                              struct emu_machine_type *ret, struct emu_refusal *why)
+int emu_insert_check_machine_type(const struct emu_insert_context *context, const char *text,
+                                  struct emu_machine_type *ret, struct emu_refusal *why)
 {
     struct emu_ref ref;
     char rule[160];
@@ -58,7 +58,7 @@ static int plan_account(const struct emu_insert_context *context, const json_t *
     const json_t *account = json_array_get(accounts, 0);
     const char *email = text_of(account, "email");
     struct vmcp_error err = {0};
-    bool exists = false, may = false;
+    bool exists = false, may = !context->caller; /* the emulator itself may */
     *ret = NULL;
     if (json_array_size(accounts) == 0)
         return 0;
@@ -68,8 +68,8 @@ static int plan_account(const struct emu_insert_context *context, const json_t *
     if (!email || strcmp(email, "default") == 0)
         email = context->default_account;
     if (emu_account_exists(context->store, email, &exists, &err) < 0 ||
-        emu_account_may(context->store, context->caller, "iam.serviceAccounts.actAs", &may, &err) <
-            0)
+        (!may && emu_account_may(context->store, context->caller, "iam.serviceAccounts.actAs", &may,
+                                 &err) < 0))
         return emu_refuse_fault(why, &err);
     /* Of the project's accounts, by a role on the project; of another project's, none. */
     if (!exists || !may)
@@ -78,7 +78,7 @@ static int plan_account(const struct emu_insert_context *context, const json_t *
             "The user does not have access to service account '%.160s'.  User: '%s'.  "
             "Ask a project owner to grant you the iam.serviceAccountUser role on the "
             "service account",
-            email, context->caller);
+            email, context->caller ? context->caller : "");
     const json_t *scopes = json_object_get(account, "scopes");
     *ret = json_pack("[{s:s, s:o}]", "email", email, "scopes",
                      scopes ? json_deep_copy(scopes) : json_array());
@@ -152,16 +152,17 @@ static void parts_clear(struct parts *parts)
 static int plan_parts(const struct emu_insert_context *context, const json_t *body,
                       struct parts *parts, struct emu_instance *instance, struct emu_refusal *why)
 {
-    int rc = check_name(text_of(body, "name"), why);
+    int rc = emu_insert_check_name("resource.name", text_of(body, "name"), why);
     if (rc == 0)
-        rc = check_machine_type(context, text_of(body, "machineType"), &parts->type, why);
+        rc =
+            emu_insert_check_machine_type(context, text_of(body, "machineType"), &parts->type, why);
     if (rc == 0)
         rc = check_hostname(text_of(body, "hostname"), why);
     if (rc == 0)
         rc = emu_insert_labels(json_object_get(body, "labels"), why);
     if (rc == 0)
         rc = emu_insert_disks(context, text_of(body, "name"), json_object_get(body, "disks"),
-                              instance->image, sizeof(instance->image), &parts->disks, why);
+                              instance, &parts->disks, why);
     if (rc == 0)
         rc = emu_insert_nics(context, json_object_get(body, "networkInterfaces"), &instance->ip,
                              &parts->nics, why);
@@ -221,55 +222,8 @@ int emu_insert_plan(const struct emu_insert_context *context, const json_t *body
         return emu_refuse(why, 500, "backendError", "No memory for an instance.");
     snprintf(instance.zone, sizeof(instance.zone), "%s", context->zone);
     snprintf(instance.name, sizeof(instance.name), "%s", text_of(body, "name"));
+    instance.cpus = parts.type.cpus;
     *ret = instance;
     instance = (struct emu_instance){0};
-    return 0;
-}
-
-static int choose_ip(const struct emu_insert_context *context, struct emu_instance *instance,
-                     struct emu_refusal *why)
-{
-    struct vmcp_error err = {0};
-    bool taken = false;
-    bool asked = instance->ip != 0;
-    int rc = asked ? emu_instance_ip_taken(context->store, instance->ip, &taken, &err)
-                   : emu_instance_free_ip(context->store, context->subnet, &instance->ip, &err);
-    if (rc < 0)
-        return emu_refuse_fault(why, &err);
-    if (taken)
-        return emu_refuse(why, 400, "ipInUseByAnotherResource",
-                          "IP '%u.%u.%u.%u' is already being used by another resource.",
-                          instance->ip >> 24, instance->ip >> 16 & 255, instance->ip >> 8 & 255,
-                          instance->ip & 255);
-    char region[EMU_ZONE_MAX + 1];
-    emu_zone_region(context->zone, region);
-    if (!instance->ip)
-        return emu_refuse(why, 400, "ipSpaceExhausted",
-                          "IP space of 'projects/%s/regions/%s/subnetworks/default' is exhausted.",
-                          context->project, region);
-    return 0;
-}
-
-int emu_insert_place(const struct emu_insert_context *context, struct emu_instance *instance,
-                     struct emu_refusal *why)
-{
-    struct vmcp_error err = {0};
-    int rc = choose_ip(context, instance, why);
-    if (rc < 0)
-        return rc;
-    if (emu_id_make(&instance->id, &err) < 0)
-        return emu_refuse_fault(why, &err);
-    json_t *resource = instance->resource;
-    json_object_set_new(resource, "id", json_sprintf("%llu", (unsigned long long)instance->id));
-    struct in_addr address = {htonl(instance->ip)};
-    char text[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &address, text, sizeof(text));
-    json_t *nic = json_array_get(json_object_get(resource, "networkInterfaces"), 0);
-    json_object_set_new(nic, "networkIP", json_string(text));
-    json_t *access = json_array_get(json_object_get(nic, "accessConfigs"), 0);
-    /* An external address that leads nowhere: TEST-NET-3 (RFC 5737). */
-    if (access && !text_of(access, "natIP"))
-        json_object_set_new(access, "natIP", json_sprintf("203.0.113.%u", instance->ip & 255));
-    json_object_set_new(resource, "fingerprint", emu_fingerprint(resource));
     return 0;
 }

@@ -9,17 +9,20 @@
 
 #include <jansson.h>
 
+#include "cloud.h"
 #include "instance.h"
+#include "machine_types.h"
 #include "refusal.h"
 #include "store.h"
 
 struct emu_insert_context {
+    struct emu_cloud *cloud;
     struct emu_store *store;
     const char *project;
     const char *zone;
     uint32_t subnet;             /* of the VMs' addresses, a /20; host byte order */
     const char *default_account; /* what `email: "default"` means */
-    const char *caller;          /* who asks, for messages */
+    const char *caller;          /* who asks; NULL: the emulator itself */
 };
 
 /* Make the instance of `body`, which was checked against its schema. Everything is filled but id
@@ -28,13 +31,28 @@ struct emu_insert_context {
 VMCP_MUST_CHECK int emu_insert_plan(const struct emu_insert_context *context, const json_t *body,
                                     struct emu_instance *ret, struct emu_refusal *why);
 
-/* Give the instance its id and address, in a transaction: what was free stays free. */
-VMCP_MUST_CHECK int emu_insert_place(const struct emu_insert_context *context,
-                                     struct emu_instance *instance, struct emu_refusal *why);
+/* A context in that cloud and zone. All borrowed. */
+struct emu_insert_context emu_insert_context_of(struct emu_cloud *cloud, const char *zone,
+                                                const char *caller);
+
+/* Put a planned instance into the state, with its id, its address and its new disks, and make its
+ * metadata view. Refuses a name or address that is taken, and what is over a quota. Inside a
+ * transaction; where that is rolled back, emu_cloud_forget() the instance. */
+VMCP_MUST_CHECK int emu_insert_put(const struct emu_insert_context *context,
+                                   struct emu_instance *instance, struct emu_refusal *why);
+
+/* A name by RFC 1035; `field` names it in the refusal. */
+VMCP_MUST_CHECK int emu_insert_check_name(const char *field, const char *name,
+                                          struct emu_refusal *why);
+
+/* A machine type by its path in the context's zone. */
+VMCP_MUST_CHECK int emu_insert_check_machine_type(const struct emu_insert_context *context,
+                                                  const char *text, struct emu_machine_type *ret,
+                                                  struct emu_refusal *why);
 
 /* Parts of a plan, each a new reference in *ret. */
 VMCP_MUST_CHECK int emu_insert_disks(const struct emu_insert_context *context, const char *name,
-                                     const json_t *disks, char *ret_image, size_t image_size,
+                                     const json_t *disks, struct emu_instance *instance,
                                      json_t **ret, struct emu_refusal *why);
 VMCP_MUST_CHECK int emu_insert_nics(const struct emu_insert_context *context, const json_t *nics,
                                     uint32_t *ret_ip, json_t **ret, struct emu_refusal *why);

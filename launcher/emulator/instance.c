@@ -9,11 +9,12 @@
 #include "lib/json.h"
 #include "ref.h"
 
-#define COLUMNS "id, ip, zone, name, image, resource"
+#define COLUMNS "id, ip, zone, name, image, resource, cpus, manager"
 
 void emu_instance_clear(struct emu_instance *instance)
 {
     json_decref(instance->resource);
+    json_decref(instance->new_disks);
     *instance = (struct emu_instance){0};
 }
 
@@ -49,9 +50,10 @@ int emu_instance_insert(struct emu_store *store, const struct emu_instance *inst
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an instance");
     return emu_store_run(store, NULL, NULL, err,
                          "INSERT INTO instance (" COLUMNS ", status)"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                         "iittttt", (int64_t)instance->id, (int64_t)instance->ip, instance->zone,
-                         instance->name, instance->image, text, emu_instance_status(instance));
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                         "iittttiit", (int64_t)instance->id, (int64_t)instance->ip, instance->zone,
+                         instance->name, instance->image, text, (int64_t)instance->cpus,
+                         (int64_t)instance->manager, emu_instance_status(instance));
 }
 
 int emu_instance_save(struct emu_store *store, const struct emu_instance *instance,
@@ -61,8 +63,10 @@ int emu_instance_save(struct emu_store *store, const struct emu_instance *instan
     if (!text)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an instance");
     return emu_store_run(store, NULL, NULL, err,
-                         "UPDATE instance SET status = ?2, resource = ?3 WHERE id = ?1", "itt",
-                         (int64_t)instance->id, emu_instance_status(instance), text);
+                         "UPDATE instance SET status = ?2, resource = ?3, cpus = ?4, manager = ?5"
+                         " WHERE id = ?1",
+                         "ittii", (int64_t)instance->id, emu_instance_status(instance), text,
+                         (int64_t)instance->cpus, (int64_t)instance->manager);
 }
 
 int emu_instance_delete(struct emu_store *store, uint64_t id, struct vmcp_error *err)
@@ -84,6 +88,8 @@ static int read_row(void *arg, sqlite3_stmt *row)
     auto_instance struct emu_instance instance = {
         .id = (uint64_t)sqlite3_column_int64(row, 0),
         .ip = (uint32_t)sqlite3_column_int64(row, 1),
+        .cpus = (int)sqlite3_column_int64(row, 6),
+        .manager = (uint64_t)sqlite3_column_int64(row, 7),
     };
     snprintf(instance.zone, sizeof(instance.zone), "%s", emu_store_text(row, 2));
     snprintf(instance.name, sizeof(instance.name), "%s", emu_store_text(row, 3));
@@ -131,6 +137,16 @@ int emu_instance_each(struct emu_store *store, const char *zone, emu_instance_ea
                          "SELECT " COLUMNS " FROM instance WHERE ?1 IS NULL OR zone = ?1"
                          " ORDER BY zone, name",
                          "t", zone);
+}
+
+int emu_instance_each_of(struct emu_store *store, uint64_t manager, emu_instance_each_fn each,
+                         void *arg, struct vmcp_error *err)
+{
+    struct reading reading = {.each = each, .arg = arg, .err = err};
+    return emu_store_run(store, read_row, &reading, err,
+                         "SELECT " COLUMNS " FROM instance WHERE manager = ?1 AND manager <> 0"
+                         " ORDER BY zone, name",
+                         "i", (int64_t)manager);
 }
 
 static int read_ip(void *arg, sqlite3_stmt *row)

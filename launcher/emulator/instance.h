@@ -25,7 +25,11 @@ struct emu_instance {
     char zone[EMU_INSTANCE_NAME_MAX + 1];
     char name[EMU_INSTANCE_NAME_MAX + 1];
     char image[256];  /* projects/P/global/images/NAME, or "" */
+    int cpus;         /* of its machine type */
+    uint64_t manager; /* the id of the managed group that it belongs to; 0: none */
     json_t *resource; /* owned */
+    /* Between plan and insert: the disks that are made with it, Disk resources. Owned. */
+    json_t *new_disks;
 };
 
 void emu_instance_clear(struct emu_instance *instance);
@@ -57,9 +61,12 @@ VMCP_MUST_CHECK int emu_instance_find(struct emu_store *store, const char *zone,
 VMCP_MUST_CHECK int emu_instance_by_id(struct emu_store *store, uint64_t id,
                                        struct emu_instance *ret, struct vmcp_error *err);
 
-/* Call `each` for the instances of a zone (NULL: all), in the order of their names. Below 0 ends
- * it. */
+/* Call `each` for the instances of a zone (NULL: all), in the order of their names; for those of a
+ * managed group. Below 0 ends it. */
 typedef int (*emu_instance_each_fn)(void *arg, struct emu_instance *instance);
+VMCP_MUST_CHECK int emu_instance_each_of(struct emu_store *store, uint64_t manager,
+                                         emu_instance_each_fn each, void *arg,
+                                         struct vmcp_error *err);
 VMCP_MUST_CHECK int emu_instance_each(struct emu_store *store, const char *zone,
                                       emu_instance_each_fn each, void *arg, struct vmcp_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list.h - answers with many items: filter, maxResults, pageToken. */
+/* list.h - answers with many items: filter, orderBy, maxResults, pageToken. */
 #ifndef EMU_LIST_H
 #define EMU_LIST_H
 
@@ -7,13 +7,14 @@
 
 #include "call.h"
 
-/* The answer of a list method: `items` (borrowed) in their order, filtered and cut into pages as
- * the query asks. `kind` is "compute#instanceList". *ret is a new reference. */
+/* The page of `items` (borrowed) that the query asks for: filtered, in the order of their selfLinks
+ * or as orderBy says, cut. A page begins behind the last item of the one before, whatever was made
+ * or deleted meanwhile. *ret is a new reference; *ret_next, free(), is NULL on the last page. */
+VMCP_MUST_CHECK int emu_list_page(const struct emu_call *call, const json_t *items, json_t **ret,
+                                  char **ret_next, struct emu_refusal *why);
+
+/* The whole answer of a list method. `kind` is "compute#instanceList". *ret is a new reference. */
 VMCP_MUST_CHECK int emu_list_answer(const struct emu_call *call, const char *kind,
                                     const json_t *items, json_t **ret, struct emu_refusal *why);
-
-/* Only the items that the query's filter lets through; new reference. */
-VMCP_MUST_CHECK int emu_list_filter(const struct emu_call *call, const json_t *items, json_t **ret,
-                                    struct emu_refusal *why);
 
 #endif

@@ -38,6 +38,8 @@ static const struct vmcp_option serve_options[] = {
                  "log requests as JSON lines; - is standard output"),
     SERVE_OPTION("folder", "DIR", VMCP_OPT_STRING, folder,
                  "where serial port logs go (a temporary folder)"),
+    SERVE_OPTION("quota", "NAME=NUMBER", VMCP_OPT_LIST, quotas,
+                 "a limit in each region: CPUS=8; see the man page"),
     {"operation-delay", "MS", VMCP_OPT_INT, offsetof(struct emu_serve_args, operation_delay), 0,
      600000, "how long an operation is RUNNING before it acts (0)"},
     {0},

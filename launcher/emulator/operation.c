@@ -10,7 +10,7 @@
 #include "lib/json.h"
 #include "ref.h"
 
-#define COLUMNS "id, name, target, resource"
+#define COLUMNS "id, name, target, collection, fault, resource"
 
 void emu_operation_clear(struct emu_operation *operation)
 {
@@ -45,16 +45,26 @@ static json_t *new_resource(const struct emu_operation_spec *spec, uint64_t id, 
 {
     char now[EMU_TIME_LEN + 1];
     emu_clock_text(emu_clock_ms(), now);
-    return json_pack(
-        "{s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:i, s:s, s:s*, s:o}", "kind",
-        "compute#operation", "id", json_sprintf("%llu", (unsigned long long)id), "name", name,
-        "zone", json_sprintf(EMU_COMPUTE_BASE "/projects/%s/zones/%s", spec->project, spec->zone),
-        "operationType", spec->type, "targetLink", spec->target, "targetId",
-        json_sprintf("%llu", (unsigned long long)spec->target_id), "status", "PENDING", "user",
-        spec->user, "progress", 0, "insertTime", now, "clientOperationId", spec->request_id,
-        "selfLink",
-        json_sprintf(EMU_COMPUTE_BASE "/projects/%s/zones/%s/operations/%s", spec->project,
-                     spec->zone, name));
+    json_t *made =
+        json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:i, s:s, s:s*, s:o}", "kind",
+                  "compute#operation", "id", json_sprintf("%llu", (unsigned long long)id), "name",
+                  name, "operationType", spec->type, "targetLink", spec->target, "targetId",
+                  json_sprintf("%llu", (unsigned long long)spec->target_id), "status", "PENDING",
+                  "user", spec->user, "progress", 0, "insertTime", now, "clientOperationId",
+                  spec->request_id, "selfLink",
+                  json_sprintf(EMU_COMPUTE_BASE "/projects/%s/%s/operations/%s", spec->project,
+                               spec->scope, name));
+    const char *place = strncmp(spec->scope, "zones/", 6) == 0     ? "zone"
+                        : strncmp(spec->scope, "regions/", 8) == 0 ? "region"
+                                                                   : NULL;
+    if (made && place)
+        json_object_set_new(
+            made, place,
+            json_sprintf(EMU_COMPUTE_BASE "/projects/%s/%s", spec->project, spec->scope));
+    if (made && spec->batch)
+        json_object_set_new(made, "operationGroupId",
+                            json_sprintf("%llu", (unsigned long long)spec->batch));
+    return made;
 }
 
 int emu_operation_begin(struct emu_store *store, const struct emu_operation_spec *spec,
@@ -66,15 +76,19 @@ int emu_operation_begin(struct emu_store *store, const struct emu_operation_spec
         rc = make_name(op.name, err);
     if (rc < 0)
         return rc;
+    snprintf(op.collection, sizeof(op.collection), "%s", spec->collection);
+    snprintf(op.fault, sizeof(op.fault), "%s", spec->fault ? spec->fault : "");
     op.resource = new_resource(spec, op.id, op.name);
     auto_free char *text = op.resource ? vmcp_json_text(op.resource, NULL) : NULL;
     if (!text)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an operation");
     rc = emu_store_run(store, NULL, NULL, err,
                        "INSERT INTO operation (id, name, scope, method, request_id, target, status,"
-                       " resource) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'PENDING', ?7)",
-                       "ittttit", (int64_t)op.id, op.name, spec->zone, spec->type, spec->request_id,
-                       (int64_t)op.target, text);
+                       " resource, collection, batch, fault)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'PENDING', ?7, ?8, ?9, ?10)",
+                       "ittttittit", (int64_t)op.id, op.name, spec->scope, spec->method,
+                       spec->request_id, (int64_t)op.target, text, spec->collection,
+                       (int64_t)spec->batch, op.fault);
     if (rc < 0)
         return rc;
     *ret = op;
@@ -97,7 +111,9 @@ static int read_row(void *arg, sqlite3_stmt *row)
         .target = (uint64_t)sqlite3_column_int64(row, 2),
     };
     snprintf(op.name, sizeof(op.name), "%s", emu_store_text(row, 1));
-    const char *text = emu_store_text(row, 3);
+    snprintf(op.collection, sizeof(op.collection), "%s", emu_store_text(row, 3));
+    snprintf(op.fault, sizeof(op.fault), "%s", emu_store_text(row, 4));
+    const char *text = emu_store_text(row, 5);
     int rc = vmcp_json_parse_object(text, strlen(text), &op.resource, reading->err);
     if (rc < 0)
         return rc;
@@ -108,7 +124,7 @@ static int read_row(void *arg, sqlite3_stmt *row)
     return 0;
 }
 
-int emu_operation_find(struct emu_store *store, const char *zone, const char *name_or_id,
+int emu_operation_find(struct emu_store *store, const char *scope, const char *name_or_id,
                        struct emu_operation *ret, struct vmcp_error *err)
 {
     struct reading reading = {.one = ret, .err = err};
@@ -117,13 +133,13 @@ int emu_operation_find(struct emu_store *store, const char *zone, const char *na
         return emu_store_run(store, read_row, &reading, err,
                              "SELECT " COLUMNS " FROM operation"
                              " WHERE scope = ?1 AND id = CAST(?2 AS INTEGER)",
-                             "tt", zone, name_or_id);
+                             "tt", scope, name_or_id);
     return emu_store_run(store, read_row, &reading, err,
                          "SELECT " COLUMNS " FROM operation WHERE scope = ?1 AND name = ?2", "tt",
-                         zone, name_or_id);
+                         scope, name_or_id);
 }
 
-int emu_operation_replay(struct emu_store *store, const char *zone, const char *type,
+int emu_operation_replay(struct emu_store *store, const char *scope, const char *method,
                          const char *request_id, struct emu_operation *ret, struct vmcp_error *err)
 {
     struct reading reading = {.one = ret, .err = err};
@@ -131,7 +147,7 @@ int emu_operation_replay(struct emu_store *store, const char *zone, const char *
     return emu_store_run(store, read_row, &reading, err,
                          "SELECT " COLUMNS " FROM operation"
                          " WHERE scope = ?1 AND method = ?2 AND request_id = ?3",
-                         "ttt", zone, type, request_id);
+                         "ttt", scope, method, request_id);
 }
 
 int emu_operation_by_id(struct emu_store *store, uint64_t id, struct emu_operation *ret,
@@ -170,19 +186,62 @@ int emu_operation_run(struct emu_store *store, struct emu_operation *operation,
     return save(store, operation, "RUNNING", err);
 }
 
+/* Why a zone had no room, as Google tells machines. */
+static json_t *stockout_details(const struct emu_operation *op)
+{
+    const char *link = json_string_value(json_object_get(op->resource, "zone"));
+    const char *zone = link ? strrchr(link, '/') : NULL;
+    return json_pack("[{s:{s:s, s:s, s:{s:s, s:s, s:s, s:s}}}]", "errorInfo", "reason",
+                     "resource_availability", "domain", "compute.googleapis.com", "metadatas",
+                     "vmType", "", "zone", zone ? zone + 1 : "", "zonesAvailable", "", "attachment",
+                     "");
+}
+
+static void set_failure(struct emu_operation *op, const struct emu_failure *failure)
+{
+    json_t *error = json_pack("{s:s, s:s}", "code", failure->code, "message", failure->message);
+    if (error && strncmp(failure->code, "ZONE_RESOURCE_POOL", 18) == 0)
+        json_object_set_new(error, "errorDetails", stockout_details(op));
+    json_object_set_new(op->resource, "httpErrorStatusCode", json_integer(failure->status));
+    json_object_set_new(op->resource, "httpErrorMessage", json_string(failure->summary));
+    json_object_set_new(op->resource, "error", json_pack("{s:[o]}", "errors", error));
+}
+
 int emu_operation_finish(struct emu_store *store, struct emu_operation *operation,
-                         const struct vmcp_error *error, struct vmcp_error *err)
+                         const struct emu_failure *failure, struct vmcp_error *err)
 {
     set(operation, "DONE", 100, "endTime");
-    if (error) {
-        json_object_set_new(operation->resource, "httpErrorStatusCode", json_integer(500));
-        json_object_set_new(operation->resource, "httpErrorMessage",
-                            json_string("INTERNAL SERVER ERROR"));
-        json_object_set_new(operation->resource, "error",
-                            json_pack("{s:[{s:s, s:o}]}", "errors", "code", "INTERNAL_ERROR",
-                                      "message", json_sprintf("%s", error->text)));
-    }
+    if (failure)
+        set_failure(operation, failure);
     return save(store, operation, "DONE", err);
+}
+
+int emu_operation_delete(struct emu_store *store, uint64_t id, struct vmcp_error *err)
+{
+    return emu_store_run(store, NULL, NULL, err, "DELETE FROM operation WHERE id = ?1", "i",
+                         (int64_t)id);
+}
+
+static int read_two(void *arg, sqlite3_stmt *row)
+{
+    int64_t *two = arg;
+    two[0] = sqlite3_column_int64(row, 0);
+    two[1] = sqlite3_column_int64(row, 1);
+    return 0;
+}
+
+int emu_operation_count_batch(struct emu_store *store, uint64_t batch, int64_t *ret_open,
+                              int64_t *ret_failed, struct vmcp_error *err)
+{
+    int64_t two[2] = {0};
+    int rc = emu_store_run(store, read_two, two, err,
+                           "SELECT total(status <> 'DONE'),"
+                           " total(json_extract(resource, '$.error') IS NOT NULL)"
+                           " FROM operation WHERE batch = ?1 AND target <> ?1",
+                           "i", (int64_t)batch);
+    *ret_open = two[0];
+    *ret_failed = two[1];
+    return rc;
 }
 
 int emu_operation_each_open(struct emu_store *store, emu_operation_each_fn each, void *arg,
@@ -194,11 +253,12 @@ int emu_operation_each_open(struct emu_store *store, emu_operation_each_fn each,
                          "");
 }
 
-int emu_operation_each(struct emu_store *store, const char *zone, emu_operation_each_fn each,
+int emu_operation_each(struct emu_store *store, const char *scope, emu_operation_each_fn each,
                        void *arg, struct vmcp_error *err)
 {
     struct reading reading = {.each = each, .arg = arg, .err = err};
     return emu_store_run(store, read_row, &reading, err,
-                         "SELECT " COLUMNS " FROM operation WHERE scope = ?1 ORDER BY seq", "t",
-                         zone);
+                         "SELECT " COLUMNS " FROM operation WHERE ?1 IS NULL OR scope = ?1"
+                         " ORDER BY seq",
+                         "t", scope);
 }

@@ -64,13 +64,24 @@ static void mend_utf8(char *text)
     text[len] = '\0';
 }
 
+/* Limits of use have a domain of their own. */
+static const char *domain_of(const char *reason)
+{
+    static const char *const limits[] = {"quotaExceeded", "rateLimitExceeded",
+                                         "accessNotConfigured"};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        if (strcmp(reason, limits[i]) == 0)
+            return "usageLimits";
+    return "global";
+}
+
 void emu_refusal_reply(const struct emu_refusal *refusal, struct http_reply *reply)
 {
     char message[sizeof(refusal->message)];
     memcpy(message, refusal->message, sizeof(message));
     mend_utf8(message);
-    json_auto_t *item = json_pack("{s:s, s:s, s:s}", "message", message, "domain", "global",
-                                  "reason", refusal->reason);
+    json_auto_t *item = json_pack("{s:s, s:s, s:s}", "message", message, "domain",
+                                  domain_of(refusal->reason), "reason", refusal->reason);
     if (refusal->location && item) {
         json_object_set_new(item, "locationType", json_string("header"));
         json_object_set_new(item, "location", json_string(refusal->location));
@@ -86,5 +97,10 @@ void emu_refusal_reply(const struct emu_refusal *refusal, struct http_reply *rep
         http_reply_header(reply, "WWW-Authenticate",
                           "Bearer realm=\"https://accounts.google.com/\", "
                           "error=\"invalid_token\"");
+    if (refusal->retry_after > 0) {
+        char seconds[16];
+        snprintf(seconds, sizeof(seconds), "%d", refusal->retry_after);
+        http_reply_header(reply, "Retry-After", seconds);
+    }
     http_reply_json(reply, refusal->status, body);
 }

@@ -15,6 +15,7 @@
 struct emu_refusal {
     int status;           /* 400 to 599 */
     const char *reason;   /* borrowed, a literal: "invalid", "notFound" */
+    int retry_after;      /* seconds; 0: not said */
     const char *location; /* borrowed, a literal: "Authorization"; NULL: not said */
     char message[640];    /* cut when too long */
 };

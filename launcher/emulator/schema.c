@@ -25,6 +25,8 @@ static const char *type_name(char type)
         return "TYPE_INT64";
     case 's':
         return "TYPE_STRING";
+    case 'd':
+        return "TYPE_DOUBLE";
     default:
         return "TYPE_MESSAGE";
     }
@@ -98,6 +100,8 @@ static bool type_fits(char type, json_t *value)
         return all_strings(value);
     case 'a':
         return json_is_array(value);
+    case 'd':
+        return json_is_number(value);
     default:
         return json_is_object(value);
     }

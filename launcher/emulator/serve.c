@@ -8,9 +8,11 @@
 
 #include "api.h"
 #include "cloud.h"
+#include "faults.h"
 #include "folder.h"
 #include "lib/auto.h"
 #include "metadata.h"
+#include "networks.h"
 #include "people.h"
 #include "reqlog.h"
 #include "steps.h"
@@ -39,6 +41,7 @@ static void take_down(struct serving *s)
     emu_reqlog_free(cloud->log);
     emu_views_free(cloud->views);
     emu_tokens_free(cloud->tokens);
+    emu_faults_free(cloud->faults);
     emu_store_free(cloud->store);
     for (size_t i = 0; i < s->hidden_count; i++)
         free(s->hidden[i]);
@@ -88,7 +91,11 @@ static int open_parts(struct serving *s, const struct emu_serve_args *args, stru
 {
     struct emu_cloud *cloud = &s->cloud;
     char first[EMU_EMAIL_MAX + 1];
-    int rc = emu_store_open(args->state, &cloud->store, err);
+    int rc = emu_quotas_read(&args->quotas, &cloud->quotas, err);
+    if (rc == 0)
+        rc = emu_store_open(args->state, &cloud->store, err);
+    if (rc == 0)
+        rc = emu_faults_new(&cloud->faults, err);
     if (rc == 0)
         rc = emu_tokens_new(cloud->store, &cloud->tokens, err);
     if (rc == 0)
@@ -162,6 +169,8 @@ static int start(struct serving *s, const struct emu_serve_args *args, struct vm
         rc = start_servers(s, args, err);
     if (rc == 0)
         rc = emu_people_write_keys(cloud, &args->keys, emu_room_guest_api(cloud->room), err);
+    if (rc == 0)
+        rc = emu_networks_seed(cloud, err);
     if (rc == 0)
         rc = emu_steps_recover(cloud, err);
     if (rc == 0)

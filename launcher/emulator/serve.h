@@ -12,6 +12,7 @@ struct emu_serve_args {
     struct vmcp_list accounts; /* EMAIL */
     struct vmcp_list grants;   /* EMAIL=ROLE */
     struct vmcp_list keys;     /* EMAIL=FILE */
+    struct vmcp_list quotas;   /* NAME=NUMBER */
     int64_t operation_delay;   /* milliseconds */
 };
 

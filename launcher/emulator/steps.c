@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "disk.h"
 #include "instance.h"
+#include "json_values.h"
+#include "member.h"
 #include "operation.h"
+
+enum { POLL_MS = 20 };
 
 /* Change the status of the instance and stamp it, if it is there and not being deleted meanwhile.
  * Inside a transaction. */
@@ -26,19 +31,61 @@ static int set_status(struct emu_cloud *cloud, uint64_t id, const char *status, 
     return emu_instance_save(cloud->store, &instance, err);
 }
 
-static int drop(struct emu_cloud *cloud, uint64_t id, struct vmcp_error *err)
+/* A disk goes with its instance, or stays without it. */
+static int leave_disk(struct emu_cloud *cloud, const struct emu_instance *instance,
+                      const json_t *attached, struct vmcp_error *err)
+{
+    auto_resource struct emu_resource disk = {0};
+    int rc = emu_disk_of(cloud->store, attached, &disk, err);
+    if (rc < 0 || !disk.id)
+        return rc;
+    emu_disk_drop_user(&disk, emu_text_at(instance->resource, "selfLink"));
+    bool used = json_object_get(disk.body, "users") != NULL;
+    if (!used && emu_true_at(attached, "autoDelete"))
+        return emu_resource_delete(cloud->store, disk.id, err);
+    return emu_resource_save(cloud->store, &disk, err);
+}
+
+/* The instance is gone; `failed` says why if it never came to be. */
+static int drop(struct emu_cloud *cloud, uint64_t id, const struct emu_failure *failed,
+                struct vmcp_error *err)
 {
     auto_instance struct emu_instance instance = {0};
+    size_t i = 0;
+    json_t *attached = NULL;
     int rc = emu_instance_by_id(cloud->store, id, &instance, err);
     if (rc < 0 || !instance.id)
         return rc;
-    emu_cloud_forget(cloud, &instance);
-    return emu_instance_delete(cloud->store, id, err);
+    json_array_foreach(json_object_get(instance.resource, "disks"), i, attached)
+    {
+        if (rc == 0)
+            rc = leave_disk(cloud, &instance, attached, err);
+    }
+    if (rc == 0 && instance.manager)
+        rc = emu_member_note(cloud->store, instance.manager, instance.zone, instance.name, "",
+                             failed ? failed->message : "", err);
+    if (rc == 0)
+        rc = emu_instance_delete(cloud->store, id, err);
+    if (rc == 0)
+        emu_cloud_forget(cloud, &instance);
+    return rc;
+}
+
+static bool is_of_instance(const struct emu_operation *op)
+{
+    return strcmp(op->collection, "instances") == 0;
 }
 
 static bool is_type(const struct emu_operation *op, const char *type)
 {
     return strcmp(emu_operation_type(op), type) == 0;
+}
+
+/* Starting, in whatever way. */
+static bool is_boot(const struct emu_operation *op)
+{
+    return is_type(op, "insert") || is_type(op, "start") || is_type(op, "resume") ||
+           is_type(op, "reset");
 }
 
 static int begin(struct emu_cloud *cloud, struct emu_operation *op, struct vmcp_error *err)
@@ -47,7 +94,7 @@ static int begin(struct emu_cloud *cloud, struct emu_operation *op, struct vmcp_
     if (rc < 0)
         return rc;
     rc = emu_operation_run(cloud->store, op, err);
-    if (rc == 0 && (is_type(op, "insert") || is_type(op, "start")))
+    if (rc == 0 && is_boot(op) && !is_type(op, "reset"))
         rc = set_status(cloud, op->target, "STAGING", NULL, err);
     return emu_store_end(cloud->store, rc, err);
 }
@@ -59,10 +106,10 @@ static int act(struct emu_cloud *cloud, const struct emu_operation *op, struct v
     int rc = emu_instance_by_id(cloud->store, op->target, &instance, err);
     if (rc < 0 || !instance.id)
         return rc;
-    if (is_type(op, "delete") || is_type(op, "stop") || is_type(op, "reset"))
+    if (is_type(op, "delete") || is_type(op, "stop") || is_type(op, "reset") ||
+        is_type(op, "suspend"))
         emu_room_halt(cloud->room, instance.id);
-    bool boots = is_type(op, "insert") || is_type(op, "start") || is_type(op, "reset");
-    if (!boots || strcmp(emu_instance_status(&instance), "STOPPING") == 0)
+    if (!is_boot(op) || strcmp(emu_instance_status(&instance), "STOPPING") == 0)
         return 0;
     const char *custom = json_string_value(json_object_get(instance.resource, "hostname"));
     char hostname[256];
@@ -80,43 +127,123 @@ static int act(struct emu_cloud *cloud, const struct emu_operation *op, struct v
     return emu_room_boot(cloud->room, &spec, err);
 }
 
+/* What came of it for the instance. */
+static int record_instance(struct emu_cloud *cloud, const struct emu_operation *op,
+                           const struct emu_failure *failed, struct vmcp_error *err)
+{
+    if (is_type(op, "delete") || (is_type(op, "insert") && failed))
+        return drop(cloud, op->target, failed, err); /* an insert that failed leaves nothing */
+    if (is_boot(op) && (is_type(op, "insert") || !failed))
+        return set_status(cloud, op->target, "RUNNING", "lastStartTimestamp", err);
+    if (is_type(op, "stop") || is_boot(op))
+        return set_status(cloud, op->target, "TERMINATED", "lastStopTimestamp", err);
+    if (is_type(op, "suspend"))
+        return set_status(cloud, op->target, "SUSPENDED", "lastSuspendedTimestamp", err);
+    return 0;
+}
+
+/* The row of an insert that failed, or of a delete, goes; a manager's group goes with it. */
+static int record_resource(struct emu_cloud *cloud, const struct emu_operation *op,
+                           const struct emu_failure *failed, struct vmcp_error *err)
+{
+    auto_resource struct emu_resource resource = {0}, group = {0};
+    if (!is_type(op, "delete") && !(is_type(op, "insert") && failed))
+        return 0;
+    int rc = emu_resource_by_id(cloud->store, op->target, &resource, err);
+    if (rc < 0 || !resource.id)
+        return rc;
+    if (strcmp(resource.collection, "instanceGroupManagers") == 0)
+        rc = emu_resource_find(cloud->store, "instanceGroups", resource.scope, resource.name,
+                               &group, err);
+    if (rc == 0 && group.id)
+        rc = emu_resource_delete(cloud->store, group.id, err);
+    if (rc == 0)
+        rc = emu_member_remove_all(cloud->store, resource.id, err);
+    return rc < 0 ? rc : emu_resource_delete(cloud->store, resource.id, err);
+}
+
 /* Write down what came of it. `failed` is NULL after success. */
 static int record(struct emu_cloud *cloud, struct emu_operation *op,
-                  const struct vmcp_error *failed, struct vmcp_error *err)
+                  const struct emu_failure *failed, struct vmcp_error *err)
 {
-    int rc = 0;
-    if (is_type(op, "delete") || (is_type(op, "insert") && failed))
-        rc = drop(cloud, op->target, err); /* an insert that failed leaves nothing */
-    else if (is_type(op, "insert") || ((is_type(op, "start") || is_type(op, "reset")) && !failed))
-        rc = set_status(cloud, op->target, "RUNNING", "lastStartTimestamp", err);
-    else if (is_type(op, "stop") || is_type(op, "start") || is_type(op, "reset"))
-        rc = set_status(cloud, op->target, "TERMINATED", "lastStopTimestamp", err);
+    int rc = is_of_instance(op) ? record_instance(cloud, op, failed, err)
+                                : record_resource(cloud, op, failed, err);
     return rc < 0 ? rc : emu_operation_finish(cloud->store, op, failed, err);
+}
+
+/* What a zone without machines answers. */
+static void fail_by_stockout(const struct emu_cloud *cloud, const struct emu_operation *op,
+                             struct emu_failure *ret)
+{
+    const char *link = emu_text_at(op->resource, "zone");
+    *ret = (struct emu_failure){503, EMU_STOCKOUT, "SERVICE UNAVAILABLE", ""};
+    snprintf(ret->message, sizeof(ret->message),
+             "The zone 'projects/%s/zones/%s' does not have enough resources available to fulfill "
+             "the request.  Try a different zone, or try again later.",
+             cloud->project, link ? strrchr(link, '/') + 1 : cloud->zone);
+}
+
+/* True if it failed. */
+static bool carry_out(struct emu_cloud *cloud, const struct emu_operation *op,
+                      struct emu_failure *ret)
+{
+    struct vmcp_error err = {0};
+    if (op->fault[0]) {
+        fail_by_stockout(cloud, op, ret);
+        return true;
+    }
+    if (!is_of_instance(op) || act(cloud, op, &err) == 0)
+        return false;
+    *ret = (struct emu_failure){500, "INTERNAL_ERROR", "INTERNAL SERVER ERROR", ""};
+    snprintf(ret->message, sizeof(ret->message), "%s", err.text);
+    return true;
 }
 
 static int finish(struct emu_cloud *cloud, struct emu_operation *op, struct vmcp_error *err)
 {
-    struct vmcp_error failed = {0};
-    bool good = act(cloud, op, &failed) == 0;
+    struct emu_failure failure = {0};
+    bool failed = carry_out(cloud, op, &failure);
     int rc = emu_store_begin(cloud->store, err);
     if (rc < 0)
         return rc;
-    rc = emu_store_end(cloud->store, record(cloud, op, good ? NULL : &failed, err), err);
+    rc = emu_store_end(cloud->store, record(cloud, op, failed ? &failure : NULL, err), err);
+    atomic_store(&cloud->groups_due, true);
     http_server_wake(cloud->api);
     return rc;
 }
 
-int emu_step(struct emu_cloud *cloud, uint64_t operation_id, bool *ret_done, struct vmcp_error *err)
+/* A managed group's delete waits for its instances, a bulk insert for those that it made. */
+static int is_waiting(struct emu_cloud *cloud, const struct emu_operation *op, bool *ret,
+                      struct vmcp_error *err)
+{
+    int64_t open = 0, failed = 0;
+    auto_members struct emu_members members = {0};
+    int rc = 0;
+    if (is_type(op, "bulkInsert"))
+        rc = emu_operation_count_batch(cloud->store, op->target, &open, &failed, err);
+    else if (is_type(op, "delete") && strcmp(op->collection, "instanceGroupManagers") == 0)
+        rc = emu_members_read(cloud->store, op->target, &members, err);
+    *ret = open > 0 || members.count > 0;
+    return rc;
+}
+
+int emu_step(struct emu_cloud *cloud, uint64_t operation_id, int *ret_after_ms,
+             struct vmcp_error *err)
 {
     auto_operation struct emu_operation op = {0};
-    *ret_done = true;
+    bool waiting = false;
+    *ret_after_ms = -1;
     int rc = emu_operation_by_id(cloud->store, operation_id, &op, err);
     if (rc < 0 || !op.id || emu_operation_is(&op, "DONE"))
         return rc;
-    if (emu_operation_is(&op, "RUNNING"))
-        return finish(cloud, &op, err);
-    *ret_done = false;
-    return begin(cloud, &op, err);
+    if (!emu_operation_is(&op, "RUNNING")) {
+        *ret_after_ms = cloud->operation_delay_ms;
+        return begin(cloud, &op, err);
+    }
+    rc = is_waiting(cloud, &op, &waiting, err);
+    if (rc == 0 && waiting)
+        *ret_after_ms = POLL_MS;
+    return rc < 0 || waiting ? rc : finish(cloud, &op, err);
 }
 
 struct recovery {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* steps.h - what an operation does to its instance, in two steps. */
+/* steps.h - what an operation does to its target, in two steps. */
 #ifndef EMU_STEPS_H
 #define EMU_STEPS_H
 
@@ -8,9 +8,10 @@
 
 #include "cloud.h"
 
-/* Carry the operation one step: from PENDING to RUNNING, or from RUNNING to DONE. *ret_done says
- * that it is DONE, or that there is no such operation. Errors: those of the state. */
-VMCP_MUST_CHECK int emu_step(struct emu_cloud *cloud, uint64_t operation_id, bool *ret_done,
+/* Carry the operation one step: from PENDING to RUNNING, or from RUNNING to DONE. *ret_after_ms is
+ * when it wants the next one; -1: it is DONE, or there is no such operation. Errors: those of the
+ * state. */
+VMCP_MUST_CHECK int emu_step(struct emu_cloud *cloud, uint64_t operation_id, int *ret_after_ms,
                              struct vmcp_error *err);
 
 /* At the start: instances that were up in the last run lost their processes with it. They become

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { STATEMENTS_MAX = 64, SCHEMA_VERSION = 1 };
+enum { STATEMENTS_MAX = 192, SCHEMA_VERSION = 2 };
 
 struct emu_store {
     sqlite3 *db;
@@ -24,11 +24,21 @@ struct emu_store {
 static const char schema[] =
     "CREATE TABLE instance (id INTEGER PRIMARY KEY, zone TEXT NOT NULL, name TEXT NOT NULL,"
     "  ip INTEGER NOT NULL UNIQUE, status TEXT NOT NULL, image TEXT NOT NULL,"
+    "  cpus INTEGER NOT NULL, manager INTEGER NOT NULL,"
     "  resource TEXT NOT NULL, UNIQUE (zone, name)) STRICT;"
+    "CREATE INDEX instance_manager ON instance (manager) WHERE manager <> 0;"
+    /* All else that can be made and deleted: disks, templates, groups. */
+    "CREATE TABLE resource (id INTEGER PRIMARY KEY, collection TEXT NOT NULL, scope TEXT NOT NULL,"
+    "  name TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (collection, scope, name)) STRICT;"
+    /* The instances that managed groups are to have; `action` is what a member waits for. */
+    "CREATE TABLE member (manager INTEGER NOT NULL, zone TEXT NOT NULL, name TEXT NOT NULL,"
+    "  action TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (manager, zone, name)) STRICT;"
     "CREATE TABLE operation (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE,"
     "  name TEXT NOT NULL UNIQUE,"
     "  scope TEXT NOT NULL, method TEXT NOT NULL, request_id TEXT, target INTEGER NOT NULL,"
+    "  collection TEXT NOT NULL, batch INTEGER NOT NULL, fault TEXT NOT NULL,"
     "  status TEXT NOT NULL, resource TEXT NOT NULL, UNIQUE (scope, method, request_id)) STRICT;"
+    "CREATE INDEX operation_batch ON operation (batch) WHERE batch <> 0;"
     "CREATE INDEX operation_open ON operation (seq) WHERE status <> 'DONE';"
     "CREATE TABLE account (email TEXT PRIMARY KEY, unique_id TEXT NOT NULL) STRICT;"
     "CREATE TABLE role (email TEXT NOT NULL, role TEXT NOT NULL,"
@@ -39,7 +49,7 @@ static const char schema[] =
     "  expires INTEGER NOT NULL) STRICT;"
     "CREATE INDEX token_expires ON token (expires);"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 static int fault(struct emu_store *store, struct vmcp_error *err)
 {
@@ -208,4 +218,14 @@ int emu_store_end(struct emu_store *store, int rc, struct vmcp_error *err)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     pthread_mutex_unlock(&store->lock);
     return rc;
+}
+
+int emu_store_savepoint(struct emu_store *store, struct vmcp_error *err)
+{
+    return exec(store, "SAVEPOINT part", err);
+}
+
+int emu_store_release(struct emu_store *store, bool keep, struct vmcp_error *err)
+{
+    return exec(store, keep ? "RELEASE part" : "ROLLBACK TO part; RELEASE part", err);
 }

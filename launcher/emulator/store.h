@@ -20,6 +20,7 @@
 #define EMU_STORE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/auto.h"
@@ -52,6 +53,11 @@ VMCP_MUST_CHECK int emu_store_run(struct emu_store *store, emu_store_row row, vo
  * unlocks it. They do not nest. end returns `rc`, or why the commit failed. */
 VMCP_MUST_CHECK int emu_store_begin(struct emu_store *store, struct vmcp_error *err);
 VMCP_MUST_CHECK int emu_store_end(struct emu_store *store, int rc, struct vmcp_error *err);
+
+/* Within a transaction: what is tried from here on can be taken back by itself (`keep` false). They
+ * do not nest. */
+VMCP_MUST_CHECK int emu_store_savepoint(struct emu_store *store, struct vmcp_error *err);
+VMCP_MUST_CHECK int emu_store_release(struct emu_store *store, bool keep, struct vmcp_error *err);
 
 #define auto_store VMCP_AUTO(emu_store_auto_)
 VMCP_DEFINE_AUTO(emu_store_auto_, struct emu_store *, emu_store_free)

@@ -126,8 +126,9 @@ static json_t *licenses(const struct emu_instance *instance)
     struct emu_ref ref;
     if (!emu_ref_parse_as(instance->image, "images", &ref))
         return json_array();
-    const struct emu_image *image = emu_image_find(ref.project, ref.name);
-    return image ? json_pack("[{s:s}]", "id", image->license_code) : json_array();
+    json_auto_t *image = emu_image_public(ref.project, ref.name);
+    const json_t *code = json_array_get(json_object_get(image, "licenseCodes"), 0);
+    return code ? json_pack("[{s:s}]", "id", json_string_value(code)) : json_array();
 }
 
 static json_t *hostname(const struct emu_tree_project *project, const struct emu_instance *instance)

@@ -3,7 +3,7 @@
  *
  * An operation rests in RUNNING for the cloud's operation delay; then what it stands for is done:
  * a VM boots, stops, goes. Operations that the last run of the emulator left open are carried on at
- * the start, so none hangs.
+ * the start, so none hangs. It also keeps the managed instance groups (group.h).
  */
 #ifndef EMU_WORKER_H
 #define EMU_WORKER_H

@@ -280,7 +280,7 @@ static enum MHD_Result send_reply(struct http_exchange *ex)
         problem(ex, 500, VMCP_E_INTERNAL, "the server did not answer this request");
     if (o->decorate)
         o->decorate(o->app, &ex->req, &ex->reply);
-    struct MHD_Response *response = make_response(ex);
+    struct MHD_Response *response = ex->reply.drop ? NULL : make_response(ex);
     if (!response)
         return MHD_NO;
     enum MHD_Result queued =

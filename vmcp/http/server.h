@@ -76,6 +76,7 @@ struct http_reply {
     } headers[HTTP_REPLY_HEADERS_MAX];
     size_t header_count;
     int64_t wait_until;       /* http_now_ms() clock; 0: the reply is complete */
+    bool drop;                /* close the connection instead of answering */
     enum vmcp_code code;      /* for the access log; set by http_reply_problem() */
     char note[HTTP_NOTE_MAX]; /* for the log hook: what a handler wants remembered, zeros at first;
                                  no secrets */

@@ -245,3 +245,63 @@ const struct emu_field emu_instance_fields[] = {
     {"zone", 's', NULL},
     {0},
 };
+
+/* What instances of a template have in common. Machine, disk and accelerator types are short names.
+ */
+static const struct emu_field property_fields[] = {
+    {"advancedMachineFeatures", 'o', feature_set_fields},
+    {"canIpForward", 'b', NULL},
+    {"confidentialInstanceConfig", 'o', confidential_fields},
+    {"description", 's', NULL},
+    {"disks", 'a', disk_fields},
+    {"guestAccelerators", 'a', accelerator_fields},
+    {"keyRevocationActionType", 's', NULL},
+    {"labels", 'm', NULL},
+    {"machineType", 's', NULL},
+    {"metadata", 'o', emu_metadata_fields},
+    {"minCpuPlatform", 's', NULL},
+    {"networkInterfaces", 'a', nic_fields},
+    {"networkPerformanceConfig", 'o', egress_fields},
+    {"privateIpv6GoogleAccess", 's', NULL},
+    {"reservationAffinity", 'o', reservation_fields},
+    {"resourceManagerTags", 'm', NULL},
+    {"resourcePolicies", 't', NULL},
+    {"scheduling", 'o', scheduling_fields},
+    {"serviceAccounts", 'a', account_fields},
+    {"shieldedInstanceConfig", 'o', shielded_fields},
+    {"tags", 'o', emu_tags_fields},
+    {"workloadIdentityConfig", 'o', NULL},
+    {0},
+};
+
+const struct emu_field emu_template_fields[] = {
+    {"creationTimestamp", 's', NULL},
+    {"description", 's', NULL},
+    {"id", 'l', NULL},
+    {"kind", 's', NULL},
+    {"name", 's', NULL},
+    {"properties", 'o', property_fields},
+    {"region", 's', NULL},
+    {"selfLink", 's', NULL},
+    {"sourceInstance", 's', NULL},
+    {"sourceInstanceParams", 'o', NULL},
+    {0},
+};
+
+static const struct emu_field location_fields[] = {
+    {"locations", 'o', NULL},
+    {"targetShape", 's', NULL},
+    {0},
+};
+
+const struct emu_field emu_bulk_fields[] = {
+    {"count", 'l', NULL},
+    {"instanceFlexibilityPolicy", 'o', NULL},
+    {"instanceProperties", 'o', property_fields},
+    {"locationPolicy", 'o', location_fields},
+    {"minCount", 'l', NULL},
+    {"namePattern", 's', NULL},
+    {"perInstanceProperties", 'o', NULL},
+    {"sourceInstanceTemplate", 's', NULL},
+    {0},
+};
