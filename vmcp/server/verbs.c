@@ -104,10 +104,11 @@ static int print_outcome(const json_t *answer, bool json)
         const char *where = json_string_value(json_object_get(answer, "where"));
         const char *detail = json_string_value(json_object_get(answer, "detail"));
         auto_buf struct vmcp_buf line = VMCP_BUF(1024);
-        vmcp_buf_addf(&line, "vmcpd reload: error: %s: %s%s%s",
+        vmcp_buf_addf(&line, "vmcpd reload: error: %s: %s%s%s [%s]",
                       loaded ? "the new set is served, the log is the old one"
                              : "the old set stays",
-                      where ? where : "", where && *where ? ": " : "", detail ? detail : "");
+                      where ? where : "", where && *where ? ": " : "", detail ? detail : "",
+                      code ? code : vmcp_code_name(VMCP_E_INTERNAL));
         print_line(line.data);
     }
     if (json)
