@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS: certificates of servers and clients, before and after a reload; and places to listen at."""
+import ctypes
 import datetime
 import http.client
 import ipaddress
 import os
 import re
+import re
 import signal
 import socket
 import ssl
 import stat
+import struct
 import subprocess
 from types import SimpleNamespace
 
@@ -279,6 +282,32 @@ def test_several_places(vmcpd, scratch):
     assert ask_unix(path).startswith(b"HTTP/1.1 200")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert server.stop() == 0 and not path.exists()
+
+
+def test_a_socket_has_its_mode_from_the_beginning(vmcpd, scratch):
+    """Nothing is done by its name afterwards, when the name may be another file's."""
+    libc, folder = ctypes.CDLL(None, use_errno=True), scratch / "run"
+    folder.mkdir()
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    attrib, create = 0x4, 0x100
+    assert watch >= 0 and libc.inotify_add_watch(watch, bytes(folder), attrib | create) >= 0
+    for i, mode in enumerate((0o600, 0o660, 0o666)):
+        path = folder / f"s{i}"
+        vmcpd(None, "--listen", f"unix:{path}", "--listen-mode", f"{mode:04o}")
+        assert ask_unix(path).startswith(b"HTTP/1.1 200")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        _, events, _, _ = struct.unpack_from("iIII", os.read(watch, 4096))
+        assert events == create
+        with pytest.raises(BlockingIOError):
+            os.read(watch, 4096)
+    os.close(watch)
+
+
+def test_a_name_to_listen_at(vmcpd):
+    """Its first address, which the line says."""
+    server = vmcpd(None, "--listen", "localhost:0")
+    line = server.process.stdout.readline()
+    assert re.match(r"vmcpd: ready on http://(127\.0\.0\.1|\[::1\]):\d+/vmcp$", line), line
 
 
 def test_a_stale_socket_is_replaced_and_a_living_one_is_not(vmcpd, bin, keys, scratch):

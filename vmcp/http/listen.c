@@ -126,7 +126,21 @@ static int set_path(const char *place, struct sockaddr_un *ret, struct vmcp_erro
     return 0;
 }
 
-/* Nobody can connect before listen(), so nobody does before the mode is right. */
+/* The file has its mode from the beginning: chmod(2) by its name could meet another file, where
+ * others may write in the folder. -1 with errno. */
+static int bind_unix(const struct sockaddr_un *un, mode_t mode)
+{
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    mode_t before = umask(0777 & ~mode);
+    int rc = bind(fd, (const struct sockaddr *)un, sizeof(*un));
+    int error = errno;
+    umask(before);
+    errno = error;
+    return rc < 0 ? -1 : steal_fd(&fd);
+}
+
 static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
                      struct vmcp_error *err)
 {
@@ -137,12 +151,11 @@ static int open_unix(const char *place, mode_t mode, struct http_listener *ret,
         rc = http_stale_remove(&un, place, err);
     if (rc < 0)
         return rc;
-    ret->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (ret->fd < 0 || bind(ret->fd, (const struct sockaddr *)&un, sizeof(un)) < 0)
+    ret->fd = bind_unix(&un, mode);
+    if (ret->fd < 0)
         return cannot_listen(place, errno, err);
     ret->path = strdup(un.sun_path);
-    if (!ret->path || chmod(ret->path, mode) < 0 || lstat(ret->path, &st) < 0 ||
-        listen(ret->fd, BACKLOG) < 0)
+    if (!ret->path || lstat(ret->path, &st) < 0 || listen(ret->fd, BACKLOG) < 0)
         return cannot_listen(place, errno, err);
     ret->dev = st.st_dev;
     ret->ino = st.st_ino;

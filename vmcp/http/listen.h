@@ -34,7 +34,9 @@ struct http_listener {
 /* Listen at `place`: "ADDR:PORT", "[::1]:PORT" (port 0: one that is free), or "unix:PATH" with
  * `mode` for the socket file. IPv6 sockets take IPv6 only: [::] and 0.0.0.0 are two places. A Unix
  * socket's file that this user's killed server left is replaced (stale.h); any other one, and
- * whatever else lies there, is an error. Errors: VMCP_E_USAGE, VMCP_E_NETWORK, with the place. */
+ * whatever else lies there, is an error. ADDR may be a name: its first address now counts. To be
+ * called before there are threads, for a Unix socket gives the process another umask for a moment.
+ * Errors: VMCP_E_USAGE, VMCP_E_NETWORK, with the place. */
 VMCP_MUST_CHECK int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,
                                        struct vmcp_error *err);
 /* Could one listen there? Nothing is left behind, and a server that listens there does not notice.
