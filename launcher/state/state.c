@@ -119,17 +119,17 @@ static bool vms_are_good(const json_t *vms)
     return json_is_array(vms);
 }
 
-static int check_document(const json_t *d, const char *path, const char *domain,
-                          const char *machine, struct vmcp_error *err)
+static int check_document(const json_t *d, const char *path, enum vmcp_kind kind,
+                          const char *domain, const char *name, struct vmcp_error *err)
 {
     const char *its_domain = json_string_value(json_object_get(d, "domain"));
-    const char *its_machine = json_string_value(json_object_get(d, "machine"));
+    const char *its_name = json_string_value(json_object_get(d, vmcp_kind_name(kind)));
     const json_t *serial = json_object_get(d, "serial");
     if (json_integer_value(json_object_get(d, "format")) != FORMAT)
         return damaged(path, "its format is not 1", err);
-    if (!its_domain || !its_machine || strcmp(its_domain, domain) != 0 ||
-        strcmp(its_machine, machine) != 0)
-        return damaged(path, "it is another machine's", err);
+    if (!its_domain || !its_name || strcmp(its_domain, domain) != 0 || strcmp(its_name, name) != 0)
+        return damaged(
+            path, kind == VMCP_KIND_JOB ? "it is another job's" : "it is another machine's", err);
     if (!json_is_integer(serial) || json_integer_value(serial) < -1)
         return damaged(path, "no serial", err);
     if (!vms_are_good(json_object_get(d, "vms")))
@@ -137,8 +137,8 @@ static int check_document(const json_t *d, const char *path, const char *domain,
     return 0;
 }
 
-static int load(struct launch_state *state, const char *domain, const char *machine,
-                struct vmcp_error *err)
+static int load(struct launch_state *state, enum vmcp_kind kind, const char *domain,
+                const char *name, struct vmcp_error *err)
 {
     auto_free char *path = NULL;
     auto_buf struct vmcp_buf text = VMCP_BUF(READ_MAX);
@@ -147,7 +147,7 @@ static int load(struct launch_state *state, const char *domain, const char *mach
         return rc;
     if (!is_there(path)) {
         state->document = json_pack("{s:i, s:s, s:s, s:i, s:[]}", "format", FORMAT, "domain",
-                                    domain, "machine", machine, "serial", -1, "vms");
+                                    domain, vmcp_kind_name(kind), name, "serial", -1, "vms");
         return state->document ? 0 : no_memory(err);
     }
     rc = vmcp_file_read(path, VMCP_FILE_PRIVATE, &text, err);
@@ -155,24 +155,25 @@ static int load(struct launch_state *state, const char *domain, const char *mach
         return rc;
     if (vmcp_json_parse_object(text.data ? text.data : "", text.len, &state->document, NULL) < 0)
         return damaged(path, "not JSON", err);
-    return check_document(state->document, path, domain, machine, err);
+    return check_document(state->document, path, kind, domain, name, err);
 }
 
-static int find_folder(const char *dir, const char *domain, const char *machine,
+/* Names belong to a kind: the job `web` is not the machine `web`. */
+static int find_folder(const char *dir, enum vmcp_kind kind, const char *domain, const char *name,
                        struct launch_state *state, struct vmcp_error *err)
 {
-    if (asprintf(&state->folder, "%s/machines/%s/%s", dir, domain, machine) >= 0)
+    if (asprintf(&state->folder, "%s/%ss/%s/%s", dir, vmcp_kind_name(kind), domain, name) >= 0)
         return 0;
     state->folder = NULL;
     return no_memory(err);
 }
 
-int launch_state_lock(const char *dir, const char *domain, const char *machine,
-                      struct launch_state *ret, struct vmcp_error *err)
+static int lock_kind(const char *dir, enum vmcp_kind kind, const char *domain, const char *name,
+                     struct launch_state *ret, struct vmcp_error *err)
 {
     auto_state struct launch_state state = LAUNCH_STATE;
     auto_free char *intents = NULL;
-    int rc = find_folder(dir, domain, machine, &state, err);
+    int rc = find_folder(dir, kind, domain, name, &state, err);
     if (rc == 0)
         rc = join(&intents, state.folder, "intents", err);
     if (rc == 0)
@@ -188,19 +189,37 @@ int launch_state_lock(const char *dir, const char *domain, const char *machine,
     return 0;
 }
 
-int launch_state_open(const char *dir, const char *domain, const char *machine, bool lock,
+int launch_state_lock(const char *dir, const char *domain, const char *machine,
                       struct launch_state *ret, struct vmcp_error *err)
 {
+    return lock_kind(dir, VMCP_KIND_MACHINE, domain, machine, ret, err);
+}
+
+static int open_kind(const char *dir, enum vmcp_kind kind, const char *domain, const char *name,
+                     bool lock, struct launch_state *ret, struct vmcp_error *err)
+{
     auto_state struct launch_state state = LAUNCH_STATE;
-    int rc = lock ? launch_state_lock(dir, domain, machine, &state, err)
-                  : find_folder(dir, domain, machine, &state, err);
+    int rc = lock ? lock_kind(dir, kind, domain, name, &state, err)
+                  : find_folder(dir, kind, domain, name, &state, err);
     if (rc == 0)
-        rc = load(&state, domain, machine, err);
+        rc = load(&state, kind, domain, name, err);
     if (rc < 0)
         return rc;
     *ret = state;
     state = (struct launch_state)LAUNCH_STATE;
     return 0;
+}
+
+int launch_state_open(const char *dir, const char *domain, const char *machine, bool lock,
+                      struct launch_state *ret, struct vmcp_error *err)
+{
+    return open_kind(dir, VMCP_KIND_MACHINE, domain, machine, lock, ret, err);
+}
+
+int launch_state_open_job(const char *dir, const char *domain, const char *job, bool lock,
+                          struct launch_state *ret, struct vmcp_error *err)
+{
+    return open_kind(dir, VMCP_KIND_JOB, domain, job, lock, ret, err);
 }
 
 void launch_state_close(struct launch_state *state)

@@ -5,6 +5,7 @@
  *   DIR/machines/DOMAIN/MACHINE/state.json  highest serial seen, ids of the VMs that were made
  *   DIR/machines/DOMAIN/MACHINE/intents/    inserts that may have been sent (intent.h)
  *   DIR/machines/DOMAIN/MACHINE/lock        held by the run that writes
+ *   DIR/jobs/DOMAIN/JOB/…                   the same of a job, whose serials are its own
  *
  * DIR is --state-dir, /var/lib/vmcp-launch for root, else ${XDG_STATE_HOME:-~/.local/state}/
  * vmcp-launch, mode 0700. Each file is replaced as a whole and fsynced. A damaged one is an error,
@@ -20,6 +21,7 @@
 
 #include "lib/auto.h"
 #include "lib/error.h"
+#include "lib/kind.h"
 #include "lib/limits.h"
 
 /* The local id, made if there is none yet. VMCP_E_STATE for a damaged one. */
@@ -44,7 +46,11 @@ struct launch_state {
  * machine that was never seen has an empty state. Errors: VMCP_E_STATE, VMCP_E_FILE. */
 VMCP_MUST_CHECK int launch_state_open(const char *dir, const char *domain, const char *machine,
                                       bool lock, struct launch_state *ret, struct vmcp_error *err);
-/* Only lock it, and read nothing: for what must work on a damaged state too. */
+/* The same of a job. */
+VMCP_MUST_CHECK int launch_state_open_job(const char *dir, const char *domain, const char *job,
+                                          bool lock, struct launch_state *ret,
+                                          struct vmcp_error *err);
+/* Only lock a machine's, and read nothing: for what must work on a damaged state too. */
 VMCP_MUST_CHECK int launch_state_lock(const char *dir, const char *domain, const char *machine,
                                       struct launch_state *ret, struct vmcp_error *err);
 void launch_state_close(struct launch_state *state);

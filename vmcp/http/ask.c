@@ -168,6 +168,80 @@ int http_endpoint_parse(const char *url, const char *machine, bool allow_http,
     return 0;
 }
 
+/* The job's name where the path of `url` ends in /jobs/NAME, else NULL; *ret_len is its length. */
+static const char *job_in(const char *url, size_t *ret_len)
+{
+    static const char before[] = "/jobs/";
+    size_t end = strcspn(url, "?#"), from = end;
+    while (from > 0 && url[from - 1] != '/')
+        from--;
+    size_t n = strlen(before);
+    *ret_len = end - from;
+    return from >= n && end > from && memcmp(url + from - n, before, n) == 0 ? url + from : NULL;
+}
+
+bool http_url_is_job(const char *url)
+{
+    size_t len = 0;
+    return job_in(url, &len) != NULL;
+}
+
+/* The name of the job: `job`, or the URL's own. */
+static int take_job(const char *job, struct http_endpoint *e, struct vmcp_error *err)
+{
+    size_t len = 0;
+    const char *in = job_in(e->url, &len);
+    if (!job && !in)
+        return vmcp_fail(err, VMCP_E_USAGE, "the endpoint names no job: --job NAME is wanted");
+    int rc = vmcp_machine_name_check(job ? job : in, job ? strlen(job) : len, err);
+    if (rc < 0)
+        return rc;
+    if (job && in && (strlen(job) != len || memcmp(job, in, len) != 0))
+        return vmcp_fail(err, VMCP_E_NAME_CONFLICT,
+                         "the endpoint names the job %.*s, and %s is asked for", (int)len, in, job);
+    snprintf(e->machine, sizeof(e->machine), "%.*s", (int)(job ? strlen(job) : len),
+             job ? job : in);
+    return 0;
+}
+
+/* Jobs stand beside /vmcp. */
+static int set_job_path(struct http_endpoint *e, struct vmcp_error *err)
+{
+    size_t path = strcspn(e->url, "?"), len = 0;
+    if (job_in(e->url, &len))
+        return 0;
+    bool beside = path >= 5 && memcmp(e->url + path - 5, "/vmcp", 5) == 0;
+    bool below = path >= 5 && memcmp(e->url + path - 5, "/jobs", 5) == 0;
+    char *url = NULL;
+    if (!beside && !below)
+        return 0;
+    if (asprintf(&url, "%.*s/jobs/%s%s", (int)path - 5, e->url, e->machine, e->url + path) < 0)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+    free(e->url);
+    e->url = url;
+    return 0;
+}
+
+int http_endpoint_parse_job(const char *url, const char *job, bool allow_http,
+                            struct http_endpoint *ret, struct vmcp_error *err)
+{
+    auto_endpoint struct http_endpoint e = {0};
+    int rc = http_endpoint_parse(url, NULL, allow_http, &e, err);
+    if (rc == 0 && e.machine[0])
+        rc = vmcp_fail(err, VMCP_E_NAME_CONFLICT,
+                       "the endpoint names the machine %s, and a job is asked for", e.machine);
+    if (rc == 0)
+        rc = take_job(job, &e, err);
+    if (rc == 0)
+        rc = set_job_path(&e, err);
+    if (rc < 0)
+        return rc;
+    e.kind = VMCP_KIND_JOB;
+    *ret = e;
+    e = (struct http_endpoint){0};
+    return 0;
+}
+
 int http_endpoint_question(const struct http_endpoint *endpoint, const char *salt,
                            const char *hostid, char **ret, struct vmcp_error *err)
 {
@@ -177,7 +251,7 @@ int http_endpoint_question(const struct http_endpoint *endpoint, const char *sal
     vmcp_buf_addf(&b, "%s%ccvm_salt=%s", url, strchr(url, '?') ? '&' : '?', salt);
     if (hostid)
         vmcp_buf_addf(&b, "&cvm_hostid=%s", hostid);
-    if (endpoint->machine[0] && !has_vm)
+    if (endpoint->machine[0] && !has_vm && endpoint->kind == VMCP_KIND_MACHINE)
         vmcp_buf_addf(&b, "&vm=%s", endpoint->machine);
     int rc = vmcp_buf_check(&b, "the question", err);
     if (rc == 0)
@@ -263,6 +337,7 @@ static int judge(const struct http_ask *ask, const char *salt, const struct http
                             r->content_type[0] ? r->content_type : "(none)", type);
     struct vmcp_expect expect = {
         .format = ask->format,
+        .kind = ask->endpoint->kind,
         .trust = ask->trust,
         .domain = ask->domain,
         .machine = ask->endpoint->machine[0] ? ask->endpoint->machine : NULL,

@@ -17,10 +17,11 @@
 #include "lib/trust.h"
 
 struct http_endpoint {
+    enum vmcp_kind kind;             /* what is asked for */
     char *url;                       /* with a path; owned */
     char *origin;                    /* scheme://host[:port], owned */
     char host[VMCP_DOMAIN_MAX + 1];  /* lower case, no port, no trailing dot, no brackets */
-    char machine[VMCP_NAME_MAX + 1]; /* of `vm=` or /vmcp/NAME in the URL, or "" */
+    char machine[VMCP_NAME_MAX + 1]; /* of `vm=` or /vmcp/NAME in the URL, or ""; or the job's */
 };
 
 /* Check an endpoint URL (protocol.md, "The question"): http or https, no userinfo, no fragment, an
@@ -29,6 +30,13 @@ struct http_endpoint {
  * the one of the two that is there ends up in ret->machine. */
 VMCP_MUST_CHECK int http_endpoint_parse(const char *url, const char *machine, bool allow_http,
                                         struct http_endpoint *ret, struct vmcp_error *err);
+/* The same for a job: jobs are at /jobs/NAME beside /vmcp, so a path that ends in /vmcp or /jobs
+ * becomes that. One that ends in /jobs/NAME names the job itself, and `job` may be NULL; any other
+ * is used as it is. A URL that names a machine, or another job, is VMCP_E_NAME_CONFLICT. */
+VMCP_MUST_CHECK int http_endpoint_parse_job(const char *url, const char *job, bool allow_http,
+                                            struct http_endpoint *ret, struct vmcp_error *err);
+/* Does the path end in /jobs/NAME? */
+bool http_url_is_job(const char *url);
 void http_endpoint_clear(struct http_endpoint *endpoint);
 #define auto_endpoint VMCP_AUTO(http_endpoint_clear)
 

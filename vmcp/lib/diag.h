@@ -22,8 +22,10 @@ struct vmcp_diag {
 struct vmcp_diags {
     struct vmcp_diag *items; /* owned */
     size_t count;
-    size_t errors; /* how many of them */
-    bool want_gce; /* set by the caller: vmcp_config_load() is to add what gcehint.h says */
+    size_t errors;        /* how many of them */
+    bool want_gce;        /* set by the caller: vmcp_config_load() is to add what gcehint.h says */
+    const char *universe; /* set by the caller, borrowed: where a job's access token may go; NULL:
+                             that is not checked */
 };
 
 /* Add one; what does not fit in VMCP_DIAGS_MAX or memory is counted and not kept. */

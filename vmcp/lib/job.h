@@ -83,7 +83,8 @@ void vmcp_job_clear(struct vmcp_job *job);
 void vmcp_job_strip(json_t *document);
 
 /* May its access token go where the job wants it to? Only to `universe` ("googleapis.com") and
- * hosts under it. Errors: VMCP_E_JOB. */
+ * hosts under it. vmcp_job_read() asks only where diags->universe is set.
+ * Errors: VMCP_E_JOB. */
 VMCP_MUST_CHECK int vmcp_job_check_universe(const struct vmcp_job *job, const char *universe,
                                             struct vmcp_error *err);
 

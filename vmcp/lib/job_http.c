@@ -279,6 +279,12 @@ static void read_token(const struct vmcp_fields *f, struct vmcp_job *job)
     if (job->token != VMCP_JOB_TOKEN_NONE && job->target.origin_len && !job->target.https)
         vmcp_fields_fail(f, has_oidc ? "oidcToken" : "oauthToken", true,
                          "a token is only ever sent over https");
+    else if (f->diags->universe && job->token == VMCP_JOB_TOKEN_OAUTH && job->target.origin_len &&
+             !vmcp_joburi_in_universe(&job->target, f->diags->universe))
+        vmcp_fields_fail(f, "uri", false,
+                         "an access token goes to %s and hosts under it only; `oidcToken` is for "
+                         "other hosts",
+                         f->diags->universe);
 }
 
 void vmcp_job_http_read(const struct vmcp_fields *f, struct vmcp_job *job)

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/auto.h"
 #include "lib/base64.h"
@@ -14,10 +15,15 @@
 #include "lib/respond.h"
 #include "parallel.h"
 
-struct srv_catalogue {
-    struct srv_machine *machines; /* sorted by name */
+/* All of one kind. */
+struct shelf {
+    struct srv_machine *items; /* sorted by name */
     size_t count;
     size_t capacity;
+};
+
+struct srv_catalogue {
+    struct shelf shelves[VMCP_KINDS];
     const struct srv_machine *fallback; /* the default machine, or NULL */
     char digest[65];
 };
@@ -34,27 +40,30 @@ static void machine_clear(struct srv_machine *m)
     vmcp_buf_clear(&m->v2);
 }
 
+static void shelf_clear(struct shelf *shelf)
+{
+    for (size_t i = 0; i < shelf->count; i++)
+        machine_clear(&shelf->items[i]);
+    free(shelf->items);
+}
+
 void srv_catalogue_free(struct srv_catalogue *catalogue)
 {
-    for (size_t i = 0; catalogue && i < catalogue->count; i++)
-        machine_clear(&catalogue->machines[i]);
-    if (catalogue)
-        free(catalogue->machines);
+    for (int kind = 0; catalogue && kind < VMCP_KINDS; kind++)
+        shelf_clear(&catalogue->shelves[kind]);
     free(catalogue);
 }
 
-static int grow(struct srv_catalogue *c, struct vmcp_error *err)
+static int grow(struct shelf *s, struct vmcp_error *err)
 {
-    if (c->count < c->capacity)
+    if (s->count < s->capacity)
         return 0;
-    if (c->count >= VMCP_MACHINES_MAX)
-        return vmcp_fail(err, VMCP_E_LIMIT, "more than %d machines", VMCP_MACHINES_MAX);
-    size_t capacity = c->capacity ? 2 * c->capacity : 64;
-    struct srv_machine *machines = realloc(c->machines, capacity * sizeof(*machines));
-    if (!machines)
+    size_t capacity = s->capacity ? 2 * s->capacity : 64;
+    struct srv_machine *items = realloc(s->items, capacity * sizeof(*items));
+    if (!items)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for %zu machines", capacity);
-    c->machines = machines;
-    c->capacity = capacity;
+    s->items = items;
+    s->capacity = capacity;
     return 0;
 }
 
@@ -65,7 +74,8 @@ static void slim(struct srv_machine *m)
     vmcp_buf_fit(&m->v1.text);
     vmcp_buf_fit(&m->v1.json);
     json_decref(m->config.machine);
-    m->config.machine = NULL;
+    json_decref(m->config.job);
+    m->config.machine = m->config.job = NULL;
 }
 
 /* What does not change from answer to answer is made once. */
@@ -82,13 +92,13 @@ static int prepare(struct srv_machine *m, bool with_v1, struct vmcp_error *err)
     return rc;
 }
 
-/* Take over a machine. */
-static int add(struct srv_catalogue *c, struct srv_machine *machine, struct vmcp_error *err)
+/* Take over a machine or job. */
+static int add(struct shelf *s, struct srv_machine *machine, struct vmcp_error *err)
 {
-    int rc = grow(c, err);
+    int rc = grow(s, err);
     if (rc < 0)
         return rc;
-    c->machines[c->count++] = *machine;
+    s->items[s->count++] = *machine;
     *machine = (struct srv_machine){0};
     return 0;
 }
@@ -105,7 +115,8 @@ struct arrival {
 struct arrivals {
     struct arrival *items;
     size_t count;
-    bool with_v1;
+    enum vmcp_kind kind;
+    const struct srv_catalogue_options *options;
 };
 
 static void arrivals_clear(struct arrivals *a)
@@ -123,9 +134,12 @@ static void read_arrival(void *arg, size_t i)
 {
     const struct arrivals *all = arg;
     struct arrival *a = &all->items[i];
-    a->rc = vmcp_config_load(a->path, &a->machine.config, &a->diags, &a->err);
+    bool is_job = all->kind == VMCP_KIND_JOB;
+    a->diags.universe = all->options->universe;
+    a->rc = vmcp_config_load_as(is_job ? VMCP_WANT_JOB : VMCP_WANT_MACHINE, a->path,
+                                &a->machine.config, &a->diags, &a->err);
     if (a->rc == 0)
-        a->rc = prepare(&a->machine, all->with_v1, &a->err);
+        a->rc = prepare(&a->machine, all->options->with_v1, &a->err);
 }
 
 static int only_machine_files(const struct dirent *entry)
@@ -140,11 +154,13 @@ static int list_folder(const char *folder, struct arrivals *ret, struct vmcp_err
     if (count < 0)
         return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
                             "--configs: the folder cannot be opened: %s", strerror(errno));
-    if (count > VMCP_MACHINES_MAX)
-        rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d machines", VMCP_MACHINES_MAX);
+    int max = ret->kind == VMCP_KIND_JOB ? VMCP_JOBS_MAX : VMCP_MACHINES_MAX;
+    if (count > max)
+        rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d %ss", max,
+                          vmcp_kind_name(ret->kind));
     ret->items = calloc((size_t)count + 1, sizeof(*ret->items));
     if (rc == 0 && !ret->items)
-        rc = vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for %d machines", count);
+        rc = vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for %d files", count);
     for (int i = 0; i < count; i++) {
         if (rc == 0)
             rc = vmcp_file_path(folder, entries[i]->d_name, &ret->items[ret->count++].path, err);
@@ -188,59 +204,88 @@ static bool digest_machine(EVP_MD_CTX *md, const struct srv_machine *m)
            EVP_DigestUpdate(md, gce, strlen(gce) + 1);
 }
 
+static bool digest_shelf(EVP_MD_CTX *md, const struct shelf *s)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < s->count; i++)
+        good = digest_machine(md, &s->items[i]);
+    return good;
+}
+
+/* Without jobs it is the digest of the machines alone. */
 static int digest(struct srv_catalogue *c, struct vmcp_error *err)
 {
+    const struct shelf *jobs = &c->shelves[VMCP_KIND_JOB];
     auto_md EVP_MD_CTX *md = EVP_MD_CTX_new();
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-    for (size_t i = 0; good && i < c->count; i++)
-        good = digest_machine(md, &c->machines[i]);
+    bool good = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
+                digest_shelf(md, &c->shelves[VMCP_KIND_MACHINE]) &&
+                (!jobs->count || EVP_DigestUpdate(md, "jobs\n", 5)) && digest_shelf(md, jobs);
     if (!good || EVP_DigestFinal_ex(md, bytes, &len) != 1)
         return vmcp_fail(err, VMCP_E_CRYPTO, "the catalogue's digest cannot be computed");
     vmcp_hex_encode(bytes, len, c->digest);
     return 0;
 }
 
-static int load_folder(struct srv_catalogue *c, const char *folder, bool with_v1, srv_report report,
-                       void *arg, struct vmcp_error *err)
+static int load_folder(struct shelf *shelf, struct arrivals *files, const char *folder,
+                       srv_report report, void *arg, struct vmcp_error *err)
 {
-    auto_arrivals struct arrivals files = {.with_v1 = with_v1};
     size_t bad = 0;
-    int rc = list_folder(folder, &files, err);
+    int rc = list_folder(folder, files, err);
     if (rc < 0)
         return rc;
-    srv_parallel(files.count, read_arrival, &files);
-    for (size_t i = 0; rc == 0 && i < files.count; i++)
-        if (report_arrival(&files.items[i], report, arg))
+    srv_parallel(files->count, read_arrival, files);
+    for (size_t i = 0; rc == 0 && i < files->count; i++)
+        if (report_arrival(&files->items[i], report, arg))
             bad++;
         else
-            rc = add(c, &files.items[i].machine, err);
+            rc = add(shelf, &files->items[i].machine, err);
     if (rc < 0)
         return rc;
     if (bad)
-        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "%zu machine file%s wrong", bad,
-                            bad == 1 ? " is" : "s are");
-    if (c->count == 0)
-        return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
-                            "--configs: there is no machine file in it; NAME.json is wanted");
+        return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "%zu %s file%s wrong", bad,
+                            vmcp_kind_name(files->kind), bad == 1 ? " is" : "s are");
+    qsort(shelf->items, shelf->count, sizeof(*shelf->items), by_name);
     return 0;
 }
 
-int srv_catalogue_load(const char *folder, bool with_v1, srv_report report, void *arg,
+/* Both kinds are read before either is given up: all that is wrong is told at once. */
+static int load_all(struct srv_catalogue *c, const struct srv_catalogue_options *options,
+                    srv_report report, void *arg, struct vmcp_error *err)
+{
+    auto_arrivals struct arrivals machines = {.kind = VMCP_KIND_MACHINE, .options = options};
+    auto_arrivals struct arrivals jobs = {.kind = VMCP_KIND_JOB, .options = options};
+    auto_free char *folder = NULL;
+    struct vmcp_error job_err = {0};
+    int job_rc = 0;
+    int rc = vmcp_file_path(options->folder, VMCP_JOBS_FOLDER, &folder, err);
+    if (rc < 0)
+        return rc;
+    rc = load_folder(&c->shelves[VMCP_KIND_MACHINE], &machines, options->folder, report, arg, err);
+    if (access(folder, F_OK) == 0 || errno != ENOENT)
+        job_rc = load_folder(&c->shelves[VMCP_KIND_JOB], &jobs, folder, report, arg, &job_err);
+    if (rc == 0 && job_rc < 0)
+        return vmcp_fail_at(err, job_err.code, job_err.where, "%s", job_err.text);
+    if (rc == 0 && machines.count + jobs.count == 0)
+        return vmcp_fail_at(err, VMCP_E_CONFIG, options->folder,
+                            "there is no machine file in it; NAME.json is wanted");
+    return rc;
+}
+
+int srv_catalogue_load(const struct srv_catalogue_options *options, srv_report report, void *arg,
                        struct srv_catalogue **ret, struct vmcp_error *err)
 {
     auto_catalogue struct srv_catalogue *c = calloc(1, sizeof(*c));
     if (!c)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a catalogue");
-    int rc = load_folder(c, folder, with_v1, report, arg, err);
+    int rc = load_all(c, options, report, arg, err);
+    if (rc == 0)
+        rc = digest(c, err);
     if (rc < 0)
         return rc;
-    qsort(c->machines, c->count, sizeof(*c->machines), by_name);
-    rc = digest(c, err);
-    if (rc < 0)
-        return rc;
-    c->fallback = c->count == 1 ? &c->machines[0] : NULL;
+    const struct shelf *machines = &c->shelves[VMCP_KIND_MACHINE];
+    c->fallback = machines->count == 1 ? &machines->items[0] : NULL;
     *ret = steal(&c);
     return 0;
 }
@@ -250,16 +295,18 @@ static int name_against(const void *name, const void *machine)
     return strcmp(name, ((const struct srv_machine *)machine)->config.name);
 }
 
-const struct srv_machine *srv_catalogue_find(const struct srv_catalogue *c, const char *name)
+const struct srv_machine *srv_catalogue_find(const struct srv_catalogue *c, enum vmcp_kind kind,
+                                             const char *name)
 {
+    const struct shelf *s = &c->shelves[kind];
     if (!name)
-        return c->fallback;
-    return bsearch(name, c->machines, c->count, sizeof(*c->machines), name_against);
+        return kind == VMCP_KIND_MACHINE ? c->fallback : NULL;
+    return s->count ? bsearch(name, s->items, s->count, sizeof(*s->items), name_against) : NULL;
 }
 
 int srv_catalogue_set_default(struct srv_catalogue *c, const char *name, struct vmcp_error *err)
 {
-    c->fallback = srv_catalogue_find(c, name);
+    c->fallback = srv_catalogue_find(c, VMCP_KIND_MACHINE, name);
     if (!c->fallback)
         return vmcp_fail(err, VMCP_E_CONFIG, "--default %s: there is no machine of that name",
                          name);
@@ -276,14 +323,15 @@ bool srv_catalogue_keep_default(struct srv_catalogue *c, const struct srv_catalo
     return false;
 }
 
-size_t srv_catalogue_count(const struct srv_catalogue *c)
+size_t srv_catalogue_count(const struct srv_catalogue *c, enum vmcp_kind kind)
 {
-    return c->count;
+    return c->shelves[kind].count;
 }
 
-const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *c, size_t i)
+const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *c, enum vmcp_kind kind,
+                                           size_t i)
 {
-    return &c->machines[i];
+    return &c->shelves[kind].items[i];
 }
 
 const char *srv_catalogue_digest(const struct srv_catalogue *c)

@@ -118,11 +118,11 @@ static void send_all(int fd, const char *data, size_t len, int64_t deadline)
 void srv_control_answer(int fd, const struct srv_control_outcome *outcome, const json_t *findings)
 {
     auto_close int owned = fd;
-    json_auto_t *answer =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:O}", "code", vmcp_code_name(outcome->err.code),
-                  "where", outcome->err.where, "detail", outcome->err.text, "loaded",
-                  outcome->loaded, "generation", (json_int_t)outcome->generation, "machines",
-                  (json_int_t)outcome->machines, "findings", findings);
+    json_auto_t *answer = json_pack(
+        "{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:O}", "code", vmcp_code_name(outcome->err.code),
+        "where", outcome->err.where, "detail", outcome->err.text, "loaded", outcome->loaded,
+        "generation", (json_int_t)outcome->generation, "machines", (json_int_t)outcome->machines,
+        "jobs", (json_int_t)outcome->jobs, "findings", findings);
     auto_free char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     if (text)
         send_all(owned, text, strlen(text), now_ms() + CLIENT_TIMEOUT_S * 1000);

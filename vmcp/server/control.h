@@ -3,8 +3,8 @@
  *
  * A Unix socket, mode 0600. The client sends the line "reload"; the server reloads and answers with
  * one JSON object, {"code": "ok"|…, "where": "…", "detail": "…", "loaded": true, "generation": 5,
- * "machines": 3, "findings": ["FILE:LINE:COLUMN: error: …", …]}, and closes. Generation and
- * machines are of what is served from now on; it may be loaded, and the code another than "ok",
+ * "machines": 3, "jobs": 2, "findings": ["FILE:LINE:COLUMN: error: …", …]}, and closes. Generation
+ * and machines are of what is served from now on; it may be loaded, and the code another than "ok",
  * where the access log could not be opened again. Only the server's own user and root are answered.
  */
 #ifndef SRV_CONTROL_H
@@ -30,7 +30,7 @@ struct srv_control_outcome {
     struct vmcp_error err; /* VMCP_OK: it was done */
     bool loaded;           /* the new set is served, whatever else went wrong */
     unsigned generation;   /* that is served now */
-    size_t machines;       /* in it */
+    size_t machines, jobs; /* in it */
 };
 
 /* Where the socket is: `path`, or, where that is NULL, control in $RUNTIME_DIRECTORY. *ret is new,

@@ -35,7 +35,9 @@ static void write_snapshot(const struct srv_snapshot *s, struct vmcp_buf *out)
     write_gauge(out, "vmcpd_catalogue_generation",
                 "How many catalogues this process has served, this one included.", s->generation);
     write_gauge(out, "vmcpd_machines", "Machines of the catalogue that is served.",
-                (int64_t)srv_catalogue_count(s->catalogue));
+                (int64_t)srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE));
+    write_gauge(out, "vmcpd_jobs", "Jobs of the catalogue that is served.",
+                (int64_t)srv_catalogue_count(s->catalogue, VMCP_KIND_JOB));
     write_gauge(out, "vmcpd_last_load_success_timestamp_seconds",
                 "When what is served now was loaded.", s->loaded);
     if (s->tls)

@@ -17,8 +17,8 @@ bool srv_facts_publishes(const struct srv_snapshot *snapshot,
 /* Of a large catalogue so many names are listed, in order, and how many there are beside them. */
 enum { SRV_NAMES_SHOWN = 1000 };
 
-/* Domain, version, keys, catalogue; the machines' names where the settings list them. A new
- * reference; NULL without memory. */
+/* Domain, version, keys, catalogue; the machines' and jobs' names where the settings list them. A
+ * new reference; NULL without memory. */
 json_t *srv_facts(const struct srv_settings *settings, const struct srv_snapshot *snapshot,
                   int64_t now);
 

@@ -24,6 +24,7 @@ struct note {
     const struct vmcp_alg *alg; /* NULL: there is no answer */
     int64_t serial;
     enum vmcp_format format;
+    enum vmcp_kind kind;
     char machine[VMCP_NAME_MAX + 1], jti[VMCP_JTI_LEN + 1], host[HOST_DIGITS + 1];
     char key[VMCP_THUMBPRINT_LEN + 1];
 };
@@ -126,8 +127,10 @@ void srv_log_close(struct srv_log *log)
 
 void srv_log_answer(const struct srv_log *log, const struct srv_work *w, struct http_reply *reply)
 {
-    struct note note = {
-        .alg = w->alg, .serial = w->machine->config.serial, .format = w->question->format};
+    struct note note = {.alg = w->alg,
+                        .serial = w->machine->config.serial,
+                        .format = w->question->format,
+                        .kind = w->machine->config.kind};
     unsigned char digest[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned len = 0;
@@ -171,7 +174,7 @@ static void add_note(struct vmcp_buf *b, bool json, const struct http_reply *rep
     memcpy(&note, reply->note, sizeof(note));
     if (!note.alg)
         return;
-    add_text(b, json, "machine", note.machine);
+    add_text(b, json, vmcp_kind_name(note.kind), note.machine);
     vmcp_buf_addf(b, json ? ",\"serial\":%lld" : " serial=%lld", (long long)note.serial);
     add_text(b, json, "jti", note.jti);
     add_text(b, json, "host", note.host);

@@ -39,15 +39,19 @@ struct loop {
 
 static void print_loaded(const struct srv_settings *settings, const struct srv_snapshot *s)
 {
-    size_t machines = srv_catalogue_count(s->catalogue);
+    size_t machines = srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE);
+    size_t jobs = srv_catalogue_count(s->catalogue, VMCP_KIND_JOB);
+    char also[32] = "";
+    if (jobs)
+        snprintf(also, sizeof(also), ", %zu job%s", jobs, jobs == 1 ? "" : "s");
     for (size_t i = 0; i < s->ring.count; i++) {
         const struct vmcp_keyring_entry *e = &s->ring.entries[i];
         printf("vmcpd: key %s %s%s%s\n", vmcp_key_thumbprint(e->key), vmcp_key_type_name(e->key),
                e->state == VMCP_KEY_ACTIVE ? "" : " ",
                e->state == VMCP_KEY_ACTIVE ? "" : vmcp_key_state_name(e->state));
     }
-    printf("vmcpd: domain %s, %zu machine%s, catalogue %.12s\n", settings->domain, machines,
-           machines == 1 ? "" : "s", srv_catalogue_digest(s->catalogue));
+    printf("vmcpd: domain %s, %zu machine%s%s, catalogue %.12s\n", settings->domain, machines,
+           machines == 1 ? "" : "s", also, srv_catalogue_digest(s->catalogue));
 }
 
 /* Load again. A change that comes during the load is seen: the watch begins before it. */
@@ -88,7 +92,9 @@ static void answer_control(struct loop *loop)
     else if (!reopened)
         json_array_append_new(findings, json_sprintf("%s: error: %s", log_err.where, log_err.text));
     outcome.generation = loop->service.snapshot->generation;
-    outcome.machines = srv_catalogue_count(loop->service.snapshot->catalogue);
+    const struct srv_catalogue *catalogue = loop->service.snapshot->catalogue;
+    outcome.machines = srv_catalogue_count(catalogue, VMCP_KIND_MACHINE);
+    outcome.jobs = srv_catalogue_count(catalogue, VMCP_KIND_JOB);
     srv_control_answer(fd, &outcome, findings);
 }
 

@@ -107,15 +107,15 @@ static void put_keys(struct vmcp_buf *b, const struct view *v)
     }
 }
 
-/* Machines' names need no escaping, by their own rule; escaped they are all the same. */
-static void put_names(struct vmcp_buf *b, const struct view *v, const char *before,
-                      const char *after)
+/* Names need no escaping, by their own rule; escaped they are all the same. */
+static void put_names(struct vmcp_buf *b, const struct view *v, enum vmcp_kind kind,
+                      const char *before, const char *after)
 {
     const struct srv_catalogue *c = v->snapshot->catalogue;
-    size_t count = srv_catalogue_count(c);
+    size_t count = srv_catalogue_count(c, kind);
     for (size_t i = 0; i < count && i < SRV_NAMES_SHOWN; i++) {
         vmcp_buf_adds(b, before);
-        add_text(b, srv_catalogue_at(c, i)->config.name);
+        add_text(b, srv_catalogue_at(c, kind, i)->config.name);
         vmcp_buf_adds(b, after);
     }
 }
@@ -131,27 +131,42 @@ static void put_datalist(struct vmcp_buf *b, const struct view *v)
     if (!v->service->settings->list_machines)
         return;
     vmcp_buf_adds(b, "<datalist id=\"names\">");
-    put_names(b, v, "<option value=\"", "\">");
+    put_names(b, v, VMCP_KIND_MACHINE, "<option value=\"", "\">");
     vmcp_buf_adds(b, "</datalist>");
 }
 
-static void put_machines(struct vmcp_buf *b, const struct view *v)
+static void put_section(struct vmcp_buf *b, const struct view *v, enum vmcp_kind kind,
+                        const char *id, const char *title)
 {
-    size_t count = srv_catalogue_count(v->snapshot->catalogue);
-    if (!v->service->settings->list_machines)
-        return;
-    vmcp_buf_adds(b, "<section aria-labelledby=\"machines-title\">\n"
-                     "<h2 id=\"machines-title\">Machines</h2>\n<ul class=\"names\">\n");
-    put_names(b, v, "<li><code>", "</code></li>\n");
+    size_t count = srv_catalogue_count(v->snapshot->catalogue, kind);
+    vmcp_buf_addf(b,
+                  "<section aria-labelledby=\"%s-title\">\n"
+                  "<h2 id=\"%s-title\">%s</h2>\n<ul class=\"names\">\n",
+                  id, id, title);
+    put_names(b, v, kind, "<li><code>", "</code></li>\n");
     vmcp_buf_adds(b, "</ul>\n");
     if (count > SRV_NAMES_SHOWN)
         vmcp_buf_addf(b, "<p class=\"note\">And %zu more.</p>\n", count - SRV_NAMES_SHOWN);
     vmcp_buf_adds(b, "</section>");
 }
 
+static void put_machines(struct vmcp_buf *b, const struct view *v)
+{
+    if (!v->service->settings->list_machines)
+        return;
+    put_section(b, v, VMCP_KIND_MACHINE, "machines", "Machines");
+    if (srv_catalogue_count(v->snapshot->catalogue, VMCP_KIND_JOB))
+        put_section(b, v, VMCP_KIND_JOB, "jobs", "Jobs");
+}
+
+static void put_jobs(struct vmcp_buf *b, const struct view *v)
+{
+    vmcp_buf_addf(b, "%zu", srv_catalogue_count(v->snapshot->catalogue, VMCP_KIND_JOB));
+}
+
 static void put_count(struct vmcp_buf *b, const struct view *v)
 {
-    vmcp_buf_addf(b, "%zu", srv_catalogue_count(v->snapshot->catalogue));
+    vmcp_buf_addf(b, "%zu", srv_catalogue_count(v->snapshot->catalogue, VMCP_KIND_MACHINE));
 }
 
 static void put_generation(struct vmcp_buf *b, const struct view *v)
@@ -213,7 +228,7 @@ static const struct {
     {"list", put_list},     {"datalist", put_datalist},
     {"count", put_count},   {"generation", put_generation},
     {"digest", put_digest}, {"loaded", put_loaded},
-    {"answer", put_answer},
+    {"answer", put_answer}, {"jobs", put_jobs},
 };
 
 static void put_part(struct vmcp_buf *b, const struct view *v, const char *name, size_t len)
@@ -269,7 +284,7 @@ static void ask(struct srv_service *service, const struct http_request *req,
     for (size_t i = 0; i < req->param_count; i++)
         if (req->params[i].value_len > 0)
             question.params[question.param_count++] = req->params[i];
-    srv_service_answer(service, &question, NULL, "application/jose", reply);
+    srv_service_answer(service, VMCP_KIND_MACHINE, &question, NULL, "application/jose", reply);
 }
 
 static void send_html(struct srv_service *service, const struct http_request *req,

@@ -65,11 +65,12 @@ static void log_outcome(const struct srv_service *service, const char *why,
                     why, err->where, err->where[0] ? ": " : "", err->text,
                     vmcp_code_name(err->code));
     else
-        srv_message(
-            SRV_INFO,
-            "vmcpd: reload (%s): %zu machines, catalogue %.12s, generation %u, signed by %s", why,
-            srv_catalogue_count(s->catalogue), srv_catalogue_digest(s->catalogue), s->generation,
-            vmcp_key_thumbprint(key));
+        srv_message(SRV_INFO,
+                    "vmcpd: reload (%s): %zu machines, %zu jobs, catalogue %.12s, generation %u, "
+                    "signed by %s",
+                    why, srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE),
+                    srv_catalogue_count(s->catalogue, VMCP_KIND_JOB),
+                    srv_catalogue_digest(s->catalogue), s->generation, vmcp_key_thumbprint(key));
 }
 
 static void keep_default(const struct srv_service *service, struct srv_snapshot *snapshot)
@@ -97,8 +98,9 @@ int srv_reload(struct srv_service *service, const char *why, bool unasked, json_
         keep_default(service, snapshot);
     if (rc == 0) {
         srv_service_replace(service, snapshot);
-        srv_notify("READY=1\nSTATUS=%zu machines, generation %u",
-                   srv_catalogue_count(snapshot->catalogue), snapshot->generation);
+        srv_notify("READY=1\nSTATUS=%zu machines, %zu jobs, generation %u",
+                   srv_catalogue_count(snapshot->catalogue, VMCP_KIND_MACHINE),
+                   srv_catalogue_count(snapshot->catalogue, VMCP_KIND_JOB), snapshot->generation);
     } else {
         srv_service_reload_failed(service, failure.code);
         srv_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",

@@ -12,6 +12,8 @@
 
 #include "landlock.h"
 #include "lib/auto.h"
+#include "lib/config.h"
+#include "lib/file.h"
 #include "lib/keyname.h"
 #include "message.h"
 #include "privileges.h"
@@ -89,6 +91,15 @@ static void allow_transport(const struct srv_landlock *landlock,
         allow_place(landlock, t->listen.items[i]);
 }
 
+/* The folder of jobs may be a link to elsewhere; one that comes later lies below. */
+static void allow_jobs(const struct srv_landlock *landlock, const char *configs)
+{
+    auto_free char *path = NULL;
+    struct vmcp_error ignored;
+    if (vmcp_file_path(configs, VMCP_JOBS_FOLDER, &path, &ignored) == 0 && access(path, F_OK) == 0)
+        allow_folder(landlock, path);
+}
+
 /* What a reload, a log's rotation and the end need. */
 static void allow_files(const struct srv_landlock *landlock, const struct srv_settings *s,
                         const char *control)
@@ -98,6 +109,7 @@ static void allow_files(const struct srv_landlock *landlock, const struct srv_se
     static const char *const system_files[] = {"/etc/gnutls", "/sys/devices/system/cpu"};
     allow_keys(landlock, s);
     allow_folder(landlock, s->configs);
+    allow_jobs(landlock, s->configs);
     allow_folder(landlock, s->keystore_dir);
     srv_landlock_allow_fixed(landlock, getenv("CREDENTIALS_DIRECTORY"));
     allow_file(landlock, s->secret, SRV_ACCESS_READ);

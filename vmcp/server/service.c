@@ -16,7 +16,7 @@ static void refuse(struct http_reply *reply, const struct vmcp_error *err)
     http_reply_problem(reply, vmcp_code_http(err->code), err->code, err->text);
 }
 
-/* Everything below /vmcp is for one asker, once (protocol.md, "HTTP"). */
+/* Everything below /vmcp and /jobs is for one asker, once (protocol.md, "HTTP"). */
 static void set_vmcp_headers(struct http_reply *reply)
 {
     http_reply_header(reply, "Cache-Control", "no-store");
@@ -38,12 +38,15 @@ static int read_question(const struct http_request *req, const char *name, const
     return rc < 0 ? rc : vmcp_question_finish(ret, accept, err);
 }
 
-/* The choice of the machine is a function of the question. */
-static const struct srv_machine *choose(const struct srv_catalogue *catalogue,
+/* The choice of the machine or job is a function of the question. */
+static const struct srv_machine *choose(const struct srv_catalogue *catalogue, enum vmcp_kind kind,
                                         const struct vmcp_question *q, struct vmcp_error *err)
 {
-    const struct srv_machine *m = srv_catalogue_find(catalogue, q->machine[0] ? q->machine : NULL);
-    if (!m && q->machine[0])
+    const char *name = q->machine[0] ? q->machine : NULL;
+    const struct srv_machine *m = srv_catalogue_find(catalogue, kind, name);
+    if (!m && kind == VMCP_KIND_JOB)
+        vmcp_fail(err, VMCP_E_JOB_UNKNOWN, "there is no job %s here", q->machine);
+    else if (!m && name)
         vmcp_fail(err, VMCP_E_MACHINE_UNKNOWN, "there is no machine %s here", q->machine);
     else if (!m)
         vmcp_fail(err, VMCP_E_MACHINE_UNKNOWN, "name a machine: /vmcp/NAME, or ?vm=NAME");
@@ -73,11 +76,11 @@ static void send_answer(struct srv_work *work)
 }
 
 static void answer_question(struct srv_service *service, const struct srv_snapshot *snapshot,
-                            const struct http_request *req, const struct vmcp_question *question,
-                            struct http_reply *reply)
+                            enum vmcp_kind kind, const struct http_request *req,
+                            const struct vmcp_question *question, struct http_reply *reply)
 {
     struct vmcp_error err = {0};
-    const struct srv_machine *machine = choose(snapshot->catalogue, question, &err);
+    const struct srv_machine *machine = choose(snapshot->catalogue, kind, question, &err);
     if (!machine) {
         refuse(reply, &err);
         return;
@@ -99,8 +102,9 @@ static void answer_question(struct srv_service *service, const struct srv_snapsh
     srv_signer_submit(snapshot->signer, &work);
 }
 
-void srv_service_answer(struct srv_service *service, const struct http_request *req,
-                        const char *name, const char *accept, struct http_reply *reply)
+void srv_service_answer(struct srv_service *service, enum vmcp_kind kind,
+                        const struct http_request *req, const char *name, const char *accept,
+                        struct http_reply *reply)
 {
     struct vmcp_error err = {0};
     struct vmcp_question question = {0};
@@ -110,24 +114,29 @@ void srv_service_answer(struct srv_service *service, const struct http_request *
         return;
     }
     auto_snapshot struct srv_snapshot *snapshot = srv_service_hold(service);
-    answer_question(service, snapshot, req, &question, reply);
+    answer_question(service, snapshot, kind, req, &question, reply);
 }
 
-static void answer_machine(struct srv_service *service, const struct http_request *req,
-                           const char *name, struct http_reply *reply)
+static void answer(struct srv_service *service, enum vmcp_kind kind, const struct http_request *req,
+                   const char *name, struct http_reply *reply)
 {
     auto_free char *accept = http_request_header_list(req, "Accept");
-    srv_service_answer(service, req, name, accept, reply);
+    srv_service_answer(service, kind, req, name, accept, reply);
 }
 
 static void default_machine(void *app, const struct http_request *req, struct http_reply *reply)
 {
-    answer_machine(app, req, NULL, reply);
+    answer(app, VMCP_KIND_MACHINE, req, NULL, reply);
 }
 
 static void named_machine(void *app, const struct http_request *req, struct http_reply *reply)
 {
-    answer_machine(app, req, req->segments[0], reply);
+    answer(app, VMCP_KIND_MACHINE, req, req->segments[0], reply);
+}
+
+static void named_job(void *app, const struct http_request *req, struct http_reply *reply)
+{
+    answer(app, VMCP_KIND_JOB, req, req->segments[0], reply);
 }
 
 /* A public document: anyone may keep it for a while. */
@@ -191,11 +200,12 @@ static void readyz(void *app, const struct http_request *req, struct http_reply 
     (void)req;
     struct srv_reloads reloads = srv_service_reloads(service);
     json_auto_t *body = json_pack(
-        "{s:s, s:I, s:s, s:I, s:{s:s, s:I, s:I, s:I}}", "status", "ready", "machines",
-        (json_int_t)srv_catalogue_count(s->catalogue), "digest", srv_catalogue_digest(s->catalogue),
-        "generation", (json_int_t)s->generation, "reload", "code", vmcp_code_name(reloads.last),
-        "time", (json_int_t)reloads.last_at, "done", (json_int_t)reloads.done, "failed",
-        (json_int_t)reloads.failed);
+        "{s:s, s:I, s:I, s:s, s:I, s:{s:s, s:I, s:I, s:I}}", "status", "ready", "machines",
+        (json_int_t)srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE), "jobs",
+        (json_int_t)srv_catalogue_count(s->catalogue, VMCP_KIND_JOB), "digest",
+        srv_catalogue_digest(s->catalogue), "generation", (json_int_t)s->generation, "reload",
+        "code", vmcp_code_name(reloads.last), "time", (json_int_t)reloads.last_at, "done",
+        (json_int_t)reloads.done, "failed", (json_int_t)reloads.failed);
     http_reply_header(reply, "Cache-Control", "no-store");
     http_reply_json(reply, 200, body);
 }
@@ -203,6 +213,7 @@ static void readyz(void *app, const struct http_request *req, struct http_reply 
 static const struct http_route routes[] = {
     {"GET", "/vmcp", default_machine},
     {"GET", "/vmcp/{name}", named_machine},
+    {"GET", "/jobs/{name}", named_job},
     {"GET", "/.well-known/jwks.json", jwks},
     {"GET", "/keystore/" VMCP_KEYLIST_FILE, keylist},
     {"GET", "/keystore/" VMCP_KEYLIST_SIG_FILE, keylist_sig},

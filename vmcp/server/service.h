@@ -48,10 +48,11 @@ void srv_service_replace(struct srv_service *service, struct srv_snapshot *snaps
 /* A reload failed: what was served stays, and /readyz says so. */
 void srv_service_reload_failed(struct srv_service *service, enum vmcp_code code);
 
-/* Answer the question of a request's query. `name` is the machine that its path names, `accept` the
- * list of its Accept header; each may be NULL. */
-void srv_service_answer(struct srv_service *service, const struct http_request *req,
-                        const char *name, const char *accept, struct http_reply *reply);
+/* Answer the question of a request's query. `name` is the machine or job that its path names,
+ * `accept` the list of its Accept header; each may be NULL. */
+void srv_service_answer(struct srv_service *service, enum vmcp_kind kind,
+                        const struct http_request *req, const char *name, const char *accept,
+                        struct http_reply *reply);
 
 /* How the reloads went so far. */
 struct srv_reloads srv_service_reloads(struct srv_service *service);

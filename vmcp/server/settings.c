@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/job.h"
 #include "lib/limits.h"
 #include "lib/name.h"
 #include "sandbox.h"
@@ -22,7 +23,8 @@ static const struct vmcp_option options[] = {
      "a keys folder: DIR/active signs, DIR/next and DIR/retired are published"},
     {"retire-after", "TIME", VMCP_OPT_TIME, AT(retire_after), 0, VMCP_ROTATION_TIME_MAX,
      "how long a retired key stays published (48h)"},
-    {"configs", "DIR", VMCP_OPT_STRING, AT(configs), 0, 0, "the folder of machine files"},
+    {"configs", "DIR", VMCP_OPT_STRING, AT(configs), 0, 0,
+     "the folder of machine files; the job files are in its subfolder jobs"},
     {"listen", "PLACE", VMCP_OPT_LIST, AT(transport.listen), 0, 0,
      "where to answer: ADDR:PORT or unix:PATH; port 0: one that is free"},
     {"listen-mode", "MODE", VMCP_OPT_STRING, AT(transport.listen_mode), 0, 0,
@@ -78,10 +80,13 @@ static const struct vmcp_option options[] = {
      "as whom to read files and to answer, when root starts it"},
     {"sandbox", "on|off", VMCP_OPT_STRING, AT(sandbox), 0, 0,
      "give up what answering does not need: system calls, files, privileges (on)"},
+    {"universe-domain", "D", VMCP_OPT_STRING, AT(universe), 0, 0,
+     "where the access tokens of jobs may go (googleapis.com)"},
     {"list-machines", NULL, VMCP_OPT_FLAG, AT(list_machines), 0, 0,
-     "show the machines' names on the page at /, to whoever asks"},
+     "show the machines' and jobs' names on the page at /, to whoever asks"},
     {"check", NULL, VMCP_OPT_FLAG, AT(check), 0, 0,
-     "load everything, make and verify one answer of each machine, try places and log, and exit"},
+     "load everything, make and verify one answer of each machine and job, try places and "
+     "log, and exit"},
     {"version", NULL, VMCP_OPT_FLAG, AT(version), 0, 0, "print the version"},
     {0},
 };
@@ -92,10 +97,11 @@ const struct vmcp_command srv_command = {
     .summary = "answers configuration requests, signed over the caller's salt",
     .options = options,
     .max_operands = 0,
-    .details = "Answers GET /vmcp, /vmcp/NAME and /vmcp?vm=NAME, /.well-known/jwks.json, /healthz\n"
-               "and /readyz. SIGHUP, or `vmcpd reload`, reads machines and keys again: all of\n"
-               "them are good, or the old ones stay; the access log is opened again.\n"
-               "SIGTERM and SIGINT stop it: what is in flight is finished first.\n",
+    .details =
+        "Answers GET /vmcp, /vmcp/NAME, /vmcp?vm=NAME and /jobs/NAME, /.well-known/jwks.json,\n"
+        "/healthz and /readyz. SIGHUP, or `vmcpd reload`, reads machines and keys again: all of\n"
+        "them are good, or the old ones stay; the access log is opened again.\n"
+        "SIGTERM and SIGINT stop it: what is in flight is finished first.\n",
     .example = "  vmcp keygen --alg ed25519 --out cfg.key\n"
                "  vmcpd --domain cfg.example.org --key cfg.key --configs configs "
                "--listen 127.0.0.1:8080\n",
@@ -158,6 +164,7 @@ int srv_settings_parse(int argc, char **argv, struct srv_settings *ret, bool *re
     struct vmcp_list operands = {0};
     *ret = (struct srv_settings){.ttl = VMCP_TTL_DEFAULT,
                                  .retire_after = VMCP_RETIRE_AFTER,
+                                 .universe = VMCP_UNIVERSE_DEFAULT,
                                  .transport = SRV_TRANSPORT_DEFAULTS};
     int rc = vmcp_options_parse(&srv_command, argc, argv, ret, &operands, ret_help, err);
     return rc < 0 || *ret_help || ret->version ? rc : check(ret, err);

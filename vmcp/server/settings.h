@@ -15,7 +15,8 @@
 /* All strings are borrowed from argv. */
 struct srv_settings {
     /* what is signed, and with what: read again at each reload */
-    const char *domain, *configs, *fallback, *alg, *secret, *keys_dir, *keystore_dir, *passphrase;
+    const char *domain, *configs, *fallback, *alg, *secret, *keys_dir, *keystore_dir, *passphrase,
+        *universe;
     struct vmcp_list keys;
     int64_t ttl, retire_after;
     struct vmcp_passphrase *pass;   /* of --passphrase: read when first needed, kept for reloads */

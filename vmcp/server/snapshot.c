@@ -166,11 +166,12 @@ static int load_keylist(const struct srv_settings *o, struct srv_snapshot *s,
     return rc;
 }
 
-/* One answer of each machine, on several threads; the first that fails is told. */
+/* One answer of each machine or job, on several threads; the first that fails is told. */
 struct check {
     struct srv_snapshot *snapshot;
+    enum vmcp_kind kind;
     pthread_mutex_t lock; /* of what follows */
-    size_t failed;        /* the machine's index, or the count: none */
+    size_t failed;        /* its index, or the count: none */
     struct vmcp_error err;
 };
 
@@ -178,8 +179,8 @@ static void check_answer(void *arg, size_t i)
 {
     struct check *c = arg;
     struct vmcp_error err = {0};
-    if (srv_signer_self_check(c->snapshot->signer, srv_catalogue_at(c->snapshot->catalogue, i),
-                              &err) == 0)
+    if (srv_signer_self_check(c->snapshot->signer,
+                              srv_catalogue_at(c->snapshot->catalogue, c->kind, i), &err) == 0)
         return;
     pthread_mutex_lock(&c->lock);
     if (i < c->failed) {
@@ -189,10 +190,11 @@ static void check_answer(void *arg, size_t i)
     pthread_mutex_unlock(&c->lock);
 }
 
-static int check_answers(struct srv_snapshot *s, struct vmcp_error *err)
+static int check_answers(struct srv_snapshot *s, enum vmcp_kind kind, struct vmcp_error *err)
 {
-    size_t count = srv_catalogue_count(s->catalogue);
-    struct check c = {.snapshot = s, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = count};
+    size_t count = srv_catalogue_count(s->catalogue, kind);
+    struct check c = {
+        .snapshot = s, .kind = kind, .lock = PTHREAD_MUTEX_INITIALIZER, .failed = count};
     srv_parallel(count, check_answer, &c);
     if (c.failed == count)
         return 0;
@@ -238,11 +240,17 @@ static int load(const struct srv_settings *o, srv_report report, void *arg, stru
         rc = srv_signer_new(&signer, &s->signer, err);
     if (rc < 0)
         return rc;
-    rc = srv_catalogue_load(o->configs, vmcp_keyring_signing_key(&s->ring, true) != NULL, report,
-                            arg, &s->catalogue, err);
+    const struct srv_catalogue_options catalogue = {
+        .folder = o->configs,
+        .with_v1 = vmcp_keyring_signing_key(&s->ring, true) != NULL,
+        .universe = o->universe,
+    };
+    rc = srv_catalogue_load(&catalogue, report, arg, &s->catalogue, err);
     if (rc == 0 && o->fallback)
         rc = srv_catalogue_set_default(s->catalogue, o->fallback, err);
-    return rc < 0 ? rc : check_answers(s, err);
+    for (int kind = 0; rc == 0 && kind < VMCP_KINDS; kind++)
+        rc = check_answers(s, (enum vmcp_kind)kind, err);
+    return rc;
 }
 
 int srv_snapshot_load(const struct srv_settings *settings, srv_report report, void *arg,

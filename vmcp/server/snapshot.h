@@ -38,8 +38,8 @@ struct srv_snapshot {
     unsigned generation;  /* 1, 2, … of this process; set by who loads it */
 };
 
-/* Load all that `settings` names, make one answer of each machine and verify it. Findings in
- * machine files go to `report`. *ret is new, with one reference. */
+/* Load all that `settings` names, make one answer of each machine and job and verify it. Findings
+ * in their files go to `report`. *ret is new, with one reference. */
 VMCP_MUST_CHECK int srv_snapshot_load(const struct srv_settings *settings, srv_report report,
                                       void *arg, struct srv_snapshot **ret, struct vmcp_error *err);
 

@@ -83,10 +83,14 @@ static void print_done(const json_t *answer)
 {
     const json_t *generation = json_object_get(answer, "generation");
     json_int_t machines = json_integer_value(json_object_get(answer, "machines"));
+    json_int_t jobs = json_integer_value(json_object_get(answer, "jobs"));
+    char also[40] = "";
+    if (jobs)
+        snprintf(also, sizeof(also), ", %lld job%s", (long long)jobs, jobs == 1 ? "" : "s");
     if (json_is_integer(generation))
-        fprintf(stderr, "vmcpd reload: generation %lld, %lld machine%s\n",
+        fprintf(stderr, "vmcpd reload: generation %lld, %lld machine%s%s\n",
                 (long long)json_integer_value(generation), (long long)machines,
-                machines == 1 ? "" : "s");
+                machines == 1 ? "" : "s", also);
 }
 
 /* The exit code. */

@@ -11,6 +11,7 @@
 
 #include "http/clock.h"
 #include "lib/auto.h"
+#include "lib/config.h"
 #include "lib/file.h"
 #include "lib/keyname.h"
 #include "lib/keyring.h"
@@ -109,7 +110,12 @@ int srv_watch_begin(struct srv_watch *watch, const struct srv_settings *settings
     watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->fd < 0)
         return vmcp_fail(err, VMCP_E_FILE, "folders cannot be watched: %s", strerror(errno));
+    auto_free char *jobs = NULL;
     int rc = add_folder(watch, settings->configs, err);
+    if (rc == 0)
+        rc = vmcp_file_path(settings->configs, VMCP_JOBS_FOLDER, &jobs, err);
+    if (rc == 0 && access(settings->configs, F_OK) == 0)
+        rc = add_folder(watch, jobs, err);
     if (rc == 0 && settings->keys_dir)
         rc = add_keys(watch, settings->keys_dir, err);
     if (rc == 0 && settings->keystore_dir)
