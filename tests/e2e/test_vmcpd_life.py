@@ -383,7 +383,7 @@ def test_signals_that_come_before_it_is_ready(bin, vmcp, scratch):
         process.stdin.close()
         assert any("ready on" in line for line in process.stdout)
         log = scratch / "vmcpd.err"
-        assert eventually(lambda: "reload (SIGHUP): 1 machines" in log.read_text())
+        assert eventually(lambda: "reload (SIGHUP): 1 machine," in log.read_text())
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     finally:

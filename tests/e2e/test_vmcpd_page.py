@@ -55,7 +55,7 @@ def test_the_facts(server, vmcpd, keys):
     facts = server.ask("/", Accept="application/json").json
     ready = server.ask("/readyz").json
     assert facts == {
-        "program": "vmcpd", "version": facts["version"], "domain": DOMAIN, "machines": 2,
+        "program": "vmcpd", "version": facts["version"], "domain": DOMAIN, "machines": 2, "jobs": 0,
         "generation": 1, "digest": ready["digest"], "loaded": facts["loaded"],
         "keys": [{"thumbprint": keys[k].thumbprint, "type": t, "status": "active"}
                  for k, t in (("ed25519", "Ed25519"), ("rsa-2048", "RSA-2048"))]}

@@ -102,7 +102,7 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
 def test_reload_as_json(server, reload):
     done = reload("--json")
     assert done.json == {"code": "ok", "where": "", "detail": "", "loaded": True, "generation": 2,
-                         "machines": 1, "findings": []}
+                         "machines": 1, "jobs": 0, "findings": []}
     assert done.err == "vmcpd reload: generation 2, 1 machine\n"
     machine_file(server).write_text("{")
     report = reload("--json", code=1).json
@@ -261,7 +261,7 @@ def test_systemd_is_told(vmcpd, scratch, monkeypatch, reload, abstract):
         assert notify.recv(1000).startswith(b"READY=1")
         reload()
         assert notify.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
-        assert notify.recv(1000) == b"READY=1\nSTATUS=1 machines, generation 2"
+        assert notify.recv(1000) == b"READY=1\nSTATUS=1 machine, generation 2"
         machine_file(server).write_text("{")
         reload(code=1)
         assert notify.recv(1000).startswith(b"RELOADING=1\n")

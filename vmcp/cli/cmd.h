@@ -94,8 +94,8 @@ VMCP_MUST_CHECK int cmd_trust(const char *domain, const struct vmcp_list *files,
                               const struct vmcp_list *thumbprints, const char *jwks,
                               struct vmcp_trust **ret, struct vmcp_error *err);
 
-/* Print a good answer: its machine, or with `json` everything that was verified; warnings, and what
- * was left unchecked, on standard error. */
+/* Print a good answer: its machine or job, or with `json` everything that was verified; warnings,
+ * and what was left unchecked, on standard error. */
 VMCP_MUST_CHECK int cmd_print_answer(const struct vmcp_answer *answer, bool json,
                                      struct vmcp_error *err);
 

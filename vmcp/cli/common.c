@@ -151,9 +151,12 @@ static void print_notes(const struct vmcp_answer *a)
 
 static json_t *describe(const struct vmcp_answer *a)
 {
-    json_t *d = json_pack("{s:s, s:s, s:s, s:s, s:O, s:I}", "code", "ok", "format",
+    bool is_job = a->kind == VMCP_KIND_JOB;
+    json_t *d = json_pack("{s:s, s:s, s:s, s:s, s:O}", "code", "ok", "format",
                           a->format == VMCP_FORMAT_V1 ? "v1" : "v2", "alg", a->alg, "kid",
-                          a->thumbprint, "machine", a->params, "count", (json_int_t)a->count);
+                          a->thumbprint, vmcp_kind_name(a->kind), is_job ? a->job : a->params);
+    if (d && !is_job)
+        json_object_set_new(d, "count", json_integer(a->count));
     if (!d || a->format == VMCP_FORMAT_V1)
         return d;
     json_object_set_new(d, "iss", json_string(a->domain));
@@ -173,6 +176,6 @@ int cmd_print_answer(const struct vmcp_answer *answer, bool json, struct vmcp_er
     if (json && !all)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the report");
     print_notes(answer);
-    cmd_print_json(json ? all : answer->params);
+    cmd_print_json(json ? all : answer->kind == VMCP_KIND_JOB ? answer->job : answer->params);
     return 0;
 }

@@ -25,6 +25,8 @@ const struct vmcp_option cmd_explain_options[] = {
     {"salt", "S", VMCP_OPT_STRING, AT(salt), 0, 0, "the salt that was sent; always wanted"},
     {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0, "the host id that was sent"},
     {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0, "the machine that was asked for"},
+    {"job", "NAME", VMCP_OPT_STRING, AT(job), 0, 0,
+     "the job that was asked for: the answer has to be a job"},
     {"expect-name", "NAME", VMCP_OPT_STRING, AT(expect_name), 0, 0,
      "version 1: what `name` must be (default: --machine)"},
     {"min-serial", "N", VMCP_OPT_INT, AT(min_serial), 0, VMCP_SERIAL_MAX, "refuse a lower serial"},
@@ -58,8 +60,11 @@ static int check_names(const struct cmd_expect *a, struct vmcp_error *err)
     int rc = vmcp_salt_check(a->salt, strlen(a->salt), err);
     if (rc == 0 && a->hostid)
         rc = vmcp_hostid_check(a->hostid, strlen(a->hostid), err);
-    if (rc == 0 && a->machine)
-        rc = vmcp_machine_name_check(a->machine, strlen(a->machine), err);
+    const char *name = a->machine ? a->machine : a->job;
+    if (rc == 0 && name)
+        rc = vmcp_machine_name_check(name, strlen(name), err);
+    if (rc == 0 && a->machine && a->job)
+        return vmcp_fail(err, VMCP_E_USAGE, "--machine and --job: an answer is one of them");
     return rc;
 }
 
@@ -84,8 +89,9 @@ int cmd_expect_verify(const struct cmd_expect *a, const char *path, vmcp_on_chec
 {
     auto_trust struct vmcp_trust *trust = NULL;
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_ANSWER_MAX + 1);
-    struct vmcp_expect expect = {.domain = a->domain,
-                                 .machine = a->machine,
+    struct vmcp_expect expect = {.kind = a->job ? VMCP_KIND_JOB : VMCP_KIND_MACHINE,
+                                 .domain = a->domain,
+                                 .machine = a->job ? a->job : a->machine,
                                  .hostid = a->hostid,
                                  .salt = a->salt,
                                  .name = a->expect_name ? a->expect_name : a->machine,

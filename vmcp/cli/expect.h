@@ -8,7 +8,7 @@
 
 struct cmd_expect {
     struct vmcp_list trust, thumbprints;
-    const char *domain, *salt, *hostid, *machine, *expect_name, *format, *jwks;
+    const char *domain, *salt, *hostid, *machine, *job, *expect_name, *format, *jwks;
     const char *at; /* the time to judge as of; NULL: now */
     int64_t min_serial, max_skew;
     bool complete, json;

@@ -31,19 +31,19 @@ static const struct vmcp_command command = {
 
 /* The checks as they come. */
 struct told {
-    bool json, colour;
+    bool json, colour, is_job;
     size_t count;
     json_t *checks;
 };
 
 /* A check by the name that people have for it; `with` is then a value that was expected. */
-static const char *label(const char *what, bool *ret_value)
+static const char *label(const struct told *t, const char *what, bool *ret_value)
 {
-    static const char *const rows[][2] = {{"iss", "domain (iss)"},
-                                          {"sub", "machine (sub)"},
-                                          {"aud", "host id (aud)"},
-                                          {"nonce", "salt (nonce)"},
-                                          {"name", "name"}};
+    const char *const rows[][2] = {{"iss", "domain (iss)"},
+                                   {"sub", t->is_job ? "job (sub)" : "machine (sub)"},
+                                   {"aud", "host id (aud)"},
+                                   {"nonce", "salt (nonce)"},
+                                   {"name", "name"}};
     *ret_value = true;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (strcmp(what, rows[i][0]) == 0)
@@ -59,7 +59,7 @@ static void print_check(const struct told *t, const char *what, const char *with
     bool value = false, skipped = rc == 0 && open;
     const char *mark = rc < 0 ? "FAIL" : skipped ? "skip" : "ok";
     const char *on = !t->colour ? "" : rc < 0 ? "\033[31m" : skipped ? "\033[33m" : "\033[32m";
-    const char *name = label(what, &value);
+    const char *name = label(t, what, &value);
     printf("%s%-4s%s ", on, mark, t->colour ? "\033[0m" : "");
     if (*with && (rc == 0 || !open))
         printf("%-16s %s%s\n", name, rc < 0 && value ? "wanted: " : "", with);
@@ -98,7 +98,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);
     if (rc != 0)
         return rc;
-    struct told t = {.json = a.json, .colour = cmd_colour(), .checks = checks};
+    struct told t = {.json = a.json, .colour = cmd_colour(), .is_job = a.job, .checks = checks};
     rc = cmd_expect_verify(&a, operands.items[0], tell, &t, &answer, err);
     json_auto_t *report = json_pack("{s:s, s:O}", "code", rc < 0 ? vmcp_code_name(err->code) : "ok",
                                     "checks", checks);

@@ -12,7 +12,7 @@
 
 struct args {
     struct vmcp_list trust, thumbprints;
-    const char *domain, *hostid, *machine, *expect_name, *format, *cacert, *client_cert,
+    const char *domain, *hostid, *machine, *job, *expect_name, *format, *cacert, *client_cert,
         *client_key, *unix_socket;
     int64_t min_serial, max_skew;
     bool allow_http, json;
@@ -27,6 +27,8 @@ static const struct vmcp_option options[] = {
      "trust the key of this thumbprint, taken from the endpoint's key set"},
     {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0,
      "the machine to ask for; without it, the answer's own is reported"},
+    {"job", "NAME", VMCP_OPT_STRING, AT(job), 0, 0,
+     "the job to ask for; a URL that ends in /jobs/NAME says so too"},
     {"domain", "D", VMCP_OPT_STRING, AT(domain), 0, 0,
      "the domain that must have signed; by default the URL's host"},
     {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0,
@@ -59,7 +61,8 @@ static const struct vmcp_command command = {
     .min_operands = 1,
     .max_operands = 1,
     .details =
-        "Makes a salt, asks, verifies, and prints the verified machine as JSON. Where the\n"
+        "Makes a salt, asks, verifies, and prints the verified machine or job as JSON. Jobs are\n"
+        "at /jobs/NAME beside /vmcp, and --job NAME finds them there. Where the\n"
         "URL's host is not the domain, as with a server on 127.0.0.1, say --domain.\n"
         "unix:PATH for the URL asks at a Unix socket, without TLS, and wants --domain; it is\n"
         "short for --unix-socket PATH http://D/vmcp.\n",
@@ -108,8 +111,18 @@ static int find_endpoint(const struct args *a, const char *url, struct http_endp
                          behind ? url : "--unix-socket",
                          sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
     /* Nobody reads what goes over a Unix socket. */
-    return http_endpoint_parse(behind ? behind : url, a->machine, a->allow_http || *ret_socket, ret,
-                               err);
+    const bool allow_http = a->allow_http || *ret_socket;
+    if (a->job || (!a->machine && http_url_is_job(url)))
+        return http_endpoint_parse_job(behind ? behind : url, a->job, allow_http, ret, err);
+    return http_endpoint_parse(behind ? behind : url, a->machine, allow_http, ret, err);
+}
+
+static int choose_format(const struct args *a, enum vmcp_format *ret, struct vmcp_error *err)
+{
+    *ret = VMCP_FORMAT_V2;
+    if (a->machine && a->job)
+        return vmcp_fail(err, VMCP_E_USAGE, "--machine and --job: one of them is asked for");
+    return a->format ? vmcp_format_parse(a->format, ret, err) : 0;
 }
 
 static int make_trust(const struct args *a, const char *domain, struct vmcp_trust **ret,
@@ -128,12 +141,14 @@ static int fetch(const struct args *a, const char *url, struct vmcp_answer *ret,
     auto_client struct http_client *client = NULL;
     char hostid[VMCP_SALT_MAX + 1] = "";
     const char *socket = NULL;
-    enum vmcp_format format = VMCP_FORMAT_V2;
-    int rc = a->format ? vmcp_format_parse(a->format, &format, err) : 0;
+    enum vmcp_format format;
+    int rc = choose_format(a, &format, err);
     if (rc == 0)
         rc = cmd_stdin_once(cmd_count_stdin(&a->trust), err);
     if (rc == 0)
         rc = find_endpoint(a, url, &endpoint, &socket, err);
+    if (rc == 0 && endpoint.kind == VMCP_KIND_JOB && format == VMCP_FORMAT_V1)
+        rc = vmcp_fail(err, VMCP_E_USAGE, "--format v1: version 1 carries machines only");
     const char *domain = a->domain ? a->domain : endpoint.host;
     if (rc == 0)
         rc = make_trust(a, domain, &trust, err);
@@ -178,7 +193,7 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
     rc = fetch(&a, operands.items[0], &answer, err);
     if (rc < 0)
         return rc;
-    if (!a.machine && answer.machine[0])
+    if (!a.machine && answer.machine[0] && answer.kind == VMCP_KIND_MACHINE)
         fprintf(stderr, "note: the answer is the machine %s\n", answer.machine);
     return cmd_print_answer(&answer, a.json, err);
 }

@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "lib/auto.h"
 #include "lib/config.h"
 #include "lib/file.h"
+#include "lib/job.h"
 #include "lib/name.h"
 
 struct args {
-    const char *machine;
+    const char *machine, *job, *universe;
     bool json, strict;
 };
 
@@ -23,6 +25,10 @@ static const struct vmcp_option options[] = {
      "warnings are errors, and shown as such"},
     {"machine", "NAME", VMCP_OPT_STRING, offsetof(struct args, machine), 0, 0,
      "the name of the machine on standard input (stdin)"},
+    {"job", "NAME", VMCP_OPT_STRING, offsetof(struct args, job), 0, 0,
+     "the name of the job on standard input, which then has to be one"},
+    {"universe-domain", "D", VMCP_OPT_STRING, offsetof(struct args, universe), 0, 0,
+     "where the access tokens of jobs may go (googleapis.com)"},
     {"json", NULL, VMCP_OPT_FLAG, offsetof(struct args, json), 0, 0, "print a JSON object"},
     {0},
 };
@@ -30,18 +36,21 @@ static const struct vmcp_option options[] = {
 static const struct vmcp_command command = {
     .name = "vmcp lint",
     .operands = "PATH…",
-    .summary = "check machine files",
+    .summary = "check machine and job files",
     .options = options,
     .min_operands = 1,
     .max_operands = VMCP_LIST_MAX,
     .details =
-        "PATH is a machine file NAME.json, a folder of them, or - for one machine file on\n"
-        "standard input. Each finding is one line, FILE:LINE:COLUMN: error: … or warning: …,\n"
+        "PATH is a machine or job file NAME.json, a folder of machine files, whose jobs are in\n"
+        "its subfolder jobs, or - for one file on standard input. One with a top-level job and\n"
+        "no machine is a job file. Each finding is one line, FILE:LINE:COLUMN: error: … or "
+        "warning: …,\n"
         "lines and columns counted from 1, columns in bytes; one about a whole file is at 1:1.\n"
         "\n"
         "Errors are what vmcpd would not load. Warnings are what Compute Engine will change\n"
         "(name, CPUs, memory, disk), cannot do (flags, diskURL) or the launcher would refuse,\n"
         "a short secret, and a script that downloads on a VM without an external address.\n"
+        "Of a job: what means nothing here, and a time zone that this computer has not.\n"
         "Exit code 3 if there are errors.\n",
     .example = "  vmcp lint configs/\n"
                "  vmcp lint --strict --json web.json\n"
@@ -52,7 +61,7 @@ static const struct vmcp_command command = {
 struct lint {
     const struct args *args;
     bool colour;
-    size_t files, errors, warnings;
+    size_t files, jobs, errors, warnings;
     json_t *findings;
 };
 
@@ -108,58 +117,96 @@ static void report_diags(struct lint *l, const char *path, struct vmcp_diags *di
         report_whole(l, path, err->text);
 }
 
-static void lint_file(struct lint *l, const char *path)
+/* Was it a job's file? One that is wrong leaves its findings only. */
+static bool is_job(enum vmcp_config_want want, const struct vmcp_config *config,
+                   const struct vmcp_diags *diags)
+{
+    bool found = want == VMCP_WANT_JOB || config->kind == VMCP_KIND_JOB;
+    for (size_t i = 0; !found && want == VMCP_WANT_EITHER && i < diags->count; i++)
+        found = strncmp(diags->items[i].pointer, "/job", 4) == 0;
+    return found;
+}
+
+static void lint_file(struct lint *l, enum vmcp_config_want want, const char *path)
 {
     struct vmcp_error err = {0};
-    auto_diags struct vmcp_diags diags = {.want_gce = true};
+    auto_diags struct vmcp_diags diags = {.want_gce = true, .universe = l->args->universe};
     auto_config struct vmcp_config config = {0};
     l->files++;
-    int rc = vmcp_config_load(path, &config, &diags, &err);
+    int rc = vmcp_config_load_as(want, path, &config, &diags, &err);
+    l->jobs += is_job(want, &config, &diags);
     report_diags(l, path, &diags, rc, &err);
 }
 
 static int lint_stdin(struct lint *l, struct vmcp_error *err)
 {
     struct vmcp_error wrong = {0};
-    auto_diags struct vmcp_diags diags = {.want_gce = true};
+    auto_diags struct vmcp_diags diags = {.want_gce = true, .universe = l->args->universe};
     auto_config struct vmcp_config config = {0};
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
-    const char *name = l->args->machine ? l->args->machine : "stdin";
+    const char *name = l->args->machine ? l->args->machine : l->args->job;
+    enum vmcp_config_want want = l->args->machine ? VMCP_WANT_MACHINE
+                                 : l->args->job   ? VMCP_WANT_JOB
+                                                  : VMCP_WANT_EITHER;
     l->files++;
     int rc = vmcp_file_read("-", VMCP_FILE_PUBLIC, &b, err);
     if (rc < 0)
         return rc;
-    rc = vmcp_config_parse(name, b.data ? b.data : "", b.len, -1, &config, &diags, &wrong);
+    rc = vmcp_config_parse_as(want, name ? name : "stdin", b.data ? b.data : "", b.len, -1, &config,
+                              &diags, &wrong);
+    l->jobs += is_job(want, &config, &diags);
     report_diags(l, "<stdin>", &diags, rc, &wrong);
     return 0;
 }
 
-static int only_machine_files(const struct dirent *entry)
+static int only_our_files(const struct dirent *entry)
 {
     return vmcp_config_is_file_name(entry->d_name);
 }
 
-static int lint_folder(struct lint *l, const char *folder, struct vmcp_error *err)
+/* The files right in a folder. */
+static int lint_files(struct lint *l, enum vmcp_config_want want, const char *folder,
+                      int *ret_count, struct vmcp_error *err)
 {
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, only_machine_files, alphasort), rc = 0;
+    int count = scandir(folder, &entries, only_our_files, alphasort), rc = 0;
     if (count < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, folder, "cannot be opened: %s", strerror(errno));
-    if (count == 0)
-        report_whole(l, folder, "there is no machine file in it; NAME.json is wanted");
-    size_t len = strlen(folder);
-    const char *slash = len && folder[len - 1] == '/' ? "" : "/";
     for (int i = 0; i < count; i++) {
         auto_free char *path = NULL;
-        if (asprintf(&path, "%s%s%s", folder, slash, entries[i]->d_name) < 0) {
-            path = NULL;
-            rc = vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
-        } else {
-            lint_file(l, path);
-        }
+        if (rc == 0)
+            rc = vmcp_file_path(folder, entries[i]->d_name, &path, err);
+        if (rc == 0)
+            lint_file(l, want, path);
         free(entries[i]);
     }
     free(entries);
+    *ret_count = count;
+    return rc;
+}
+
+/* Is it a folder of jobs, and not one of machines? Such a one lies in the other, under its name. */
+static bool is_of_jobs(const char *folder)
+{
+    auto_free char *real = realpath(folder, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    return slash && strcmp(slash + 1, VMCP_JOBS_FOLDER) == 0;
+}
+
+/* As vmcpd would load it. */
+static int lint_folder(struct lint *l, const char *folder, struct vmcp_error *err)
+{
+    auto_free char *jobs = NULL;
+    int machine_count = 0, job_count = 0;
+    bool of_jobs = is_of_jobs(folder);
+    int rc =
+        lint_files(l, of_jobs ? VMCP_WANT_EITHER : VMCP_WANT_MACHINE, folder, &machine_count, err);
+    if (rc == 0)
+        rc = vmcp_file_path(folder, VMCP_JOBS_FOLDER, &jobs, err);
+    if (rc == 0 && access(jobs, F_OK) == 0)
+        rc = lint_files(l, VMCP_WANT_JOB, jobs, &job_count, err);
+    if (rc == 0 && machine_count + job_count == 0)
+        report_whole(l, folder, "there is no machine file in it; NAME.json is wanted");
     return rc;
 }
 
@@ -172,7 +219,7 @@ static int lint_path(struct lint *l, const char *path, struct vmcp_error *err)
         return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be opened: %s", strerror(errno));
     if (S_ISDIR(st.st_mode))
         return lint_folder(l, path, err);
-    lint_file(l, path);
+    lint_file(l, VMCP_WANT_EITHER, path);
     return 0;
 }
 
@@ -185,10 +232,14 @@ static int check_stdin(const struct args *a, const struct vmcp_list *operands,
         count += strcmp(operands->items[i], "-") == 0;
     if (count > 1)
         return vmcp_fail(err, VMCP_E_USAGE, "`-` is given twice; standard input is one file");
-    if (a->machine && !count)
+    const char *name = a->machine ? a->machine : a->job;
+    if (name && !count)
         return vmcp_fail(err, VMCP_E_USAGE,
-                         "--machine names the machine on standard input; a file has its own name");
-    return a->machine ? vmcp_machine_name_check(a->machine, strlen(a->machine), err) : 0;
+                         "--%s names the %s on standard input; a file has its own name",
+                         a->machine ? "machine" : "job", a->machine ? "machine" : "job");
+    if (a->machine && a->job)
+        return vmcp_fail(err, VMCP_E_USAGE, "--machine and --job: standard input is one of them");
+    return name ? vmcp_machine_name_check(name, strlen(name), err) : 0;
 }
 
 static void print_report(const struct lint *l)
@@ -200,14 +251,18 @@ static void print_report(const struct lint *l)
     if (l->args->json)
         cmd_print_json(all);
     fflush(stdout); /* in one log, the sum comes last */
-    fprintf(stderr, "%zu machine file%s: %zu error%s, %zu warning%s\n", l->files,
-            l->files == 1 ? "" : "s", l->errors, l->errors == 1 ? "" : "s", l->warnings,
-            l->warnings == 1 ? "" : "s");
+    size_t machines = l->files - l->jobs;
+    if (machines || !l->jobs)
+        fprintf(stderr, "%zu machine file%s", machines, machines == 1 ? "" : "s");
+    if (l->jobs)
+        fprintf(stderr, "%s%zu job file%s", machines ? ", " : "", l->jobs, l->jobs == 1 ? "" : "s");
+    fprintf(stderr, ": %zu error%s, %zu warning%s\n", l->errors, l->errors == 1 ? "" : "s",
+            l->warnings, l->warnings == 1 ? "" : "s");
 }
 
 static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_error *err)
 {
-    struct args a = {0};
+    struct args a = {.universe = VMCP_UNIVERSE_DEFAULT};
     struct vmcp_list operands = {0};
     json_auto_t *findings = json_array();
     int rc = cmd_parse(&command, argc, argv, &a, &operands, err);

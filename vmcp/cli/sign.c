@@ -21,7 +21,7 @@
 
 struct args {
     struct vmcp_list keys;
-    const char *domain, *salt, *hostid, *machine, *alg, *format, *secret, *passphrase;
+    const char *domain, *salt, *hostid, *machine, *job, *alg, *format, *secret, *passphrase;
     int64_t ttl;
     bool json;
 };
@@ -37,6 +37,8 @@ static const struct vmcp_option options[] = {
     {"hostid", "H", VMCP_OPT_STRING, AT(hostid), 0, 0, "the asker's host id (version 2)"},
     {"machine", "NAME", VMCP_OPT_STRING, AT(machine), 0, 0,
      "the machine's name; by default the file's"},
+    {"job", "NAME", VMCP_OPT_STRING, AT(job), 0, 0,
+     "the job's name; by default the file's. The file has to be a job's"},
     {"alg", "EdDSA|ES256|PS256|RS256|RS512", VMCP_OPT_STRING, AT(alg), 0, 0,
      "the signature algorithm; by default the key's"},
     {"format", "v1|v2", VMCP_OPT_STRING, AT(format), 0, 0, "the answer's version (v2)"},
@@ -50,14 +52,15 @@ static const struct vmcp_option options[] = {
 
 static const struct vmcp_command command = {
     .name = "vmcp sign",
-    .operands = "MACHINE.json",
-    .summary = "sign a machine file, as vmcpd would",
+    .operands = "FILE.json",
+    .summary = "sign a machine or job file, as vmcpd would",
     .options = options,
     .min_operands = 1,
     .max_operands = 1,
     .details =
-        "Prints the answer on standard output. MACHINE.json is a machine file or a bare VMCP\n"
-        "object; - is standard input and needs --machine.\n" CMD_KEY_NAMES,
+        "Prints the answer on standard output. FILE.json is a machine file, a bare VMCP object or\n"
+        "a job file, which has a top-level job and no machine; - is standard input and needs\n"
+        "--machine or --job.\n" CMD_KEY_NAMES,
     .example =
         "  vmcp sign --key cfg.key --domain cfg.example.org --salt abc --hostid h1 web.json\n",
 };
@@ -125,25 +128,32 @@ static int find_alg(const struct args *a, enum vmcp_format format, const struct 
     return 0;
 }
 
-/* The machine file; standard input takes its name from --machine. */
+/* The file; standard input takes its name from --machine or --job. */
 static int load_config(const struct args *a, const char *path, struct vmcp_config *ret,
                        struct vmcp_error *err)
 {
+    const char *name = a->machine ? a->machine : a->job;
+    enum vmcp_config_want want = a->machine ? VMCP_WANT_MACHINE
+                                 : a->job   ? VMCP_WANT_JOB
+                                            : VMCP_WANT_EITHER;
+    if (a->machine && a->job)
+        return vmcp_fail(err, VMCP_E_USAGE, "--machine and --job: a file is one of them");
     if (strcmp(path, "-") != 0) {
-        int rc = vmcp_config_load(path, ret, NULL, err);
-        if (rc == 0 && a->machine) {
-            rc = vmcp_machine_name_check(a->machine, strlen(a->machine), err);
-            snprintf(ret->name, sizeof(ret->name), "%s", a->machine);
+        int rc = vmcp_config_load_as(want, path, ret, NULL, err);
+        if (rc == 0 && name) {
+            rc = vmcp_machine_name_check(name, strlen(name), err);
+            snprintf(ret->name, sizeof(ret->name), "%s", name);
         }
         return rc;
     }
-    if (!a->machine)
-        return vmcp_fail(err, VMCP_E_USAGE, "standard input has no name; give --machine NAME");
+    if (!name)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "standard input has no name; give --machine NAME or --job NAME");
     auto_buf struct vmcp_buf b = VMCP_BUF(VMCP_CONFIG_MAX);
     int rc = vmcp_file_read("-", VMCP_FILE_PUBLIC, &b, err);
     if (rc < 0)
         return rc;
-    return vmcp_config_parse(a->machine, b.data ? b.data : "", b.len, -1, ret, NULL, err);
+    return vmcp_config_parse_as(want, name, b.data ? b.data : "", b.len, -1, ret, NULL, err);
 }
 
 static int sign(const struct args *a, const char *path, char **ret, struct vmcp_error *err)
@@ -166,7 +176,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
         rc = choose_key(a, q.format, alg, &ring, &key, err);
     if (rc == 0)
         rc = load_config(a, path, &config, err);
-    if (rc == -VMCP_E_MACHINE) /* here it is a local file that is wrong, and no answer */
+    if (rc == -VMCP_E_MACHINE ||
+        rc == -VMCP_E_JOB) /* here it is a local file that is wrong, and no answer */
         rc = vmcp_fail_at(err, VMCP_E_CONFIG, err->where, "%s", err->text);
     if (rc == 0 && (config.macros & VMCP_MACRO_HMAC) && !a->domain)
         rc = vmcp_fail(err, VMCP_E_USAGE, "${vmcp.hmac.…} depends on the domain; give --domain D");
@@ -180,6 +191,8 @@ static int sign(const struct args *a, const char *path, char **ret, struct vmcp_
                                        .secret_len = secret.len};
     struct vmcp_subject subject = {.config = &config};
     rc = vmcp_respond(&responder, &subject, &q, key, alg, time(NULL), ret, jti, err);
+    if (rc == -VMCP_E_VERSION_2_ONLY && config.kind == VMCP_KIND_JOB)
+        return vmcp_fail_at(err, VMCP_E_VERSION_2_ONLY, path, "version 1 carries machines only");
     if (rc == -VMCP_E_VERSION_2_ONLY) /* the server's words are for who asks over HTTP */
         return vmcp_fail_at(err, VMCP_E_VERSION_2_ONLY, path,
                             "version 1 can carry neither `gce` nor a `count` over 1; \"v1\": true "

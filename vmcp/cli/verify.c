@@ -8,10 +8,10 @@ static const struct vmcp_command command = {
     .summary = "verify an answer",
     .options = CMD_VERIFY_OPTIONS,
     .max_operands = 1,
-    .details =
-        "ANSWER is a file; without one, or as -, it is standard input. Prints the verified\n"
-        "machine as JSON; exit code 1 and the reason where the answer is not good. What was\n"
-        "not expected is not checked, and standard error says what that was.\n",
+    .details = "ANSWER is a file; without one, or as -, it is standard input. Prints the verified\n"
+               "machine, or with --job the job, as JSON; exit code 1 and the reason where the "
+               "answer is not good. What was\n"
+               "not expected is not checked, and standard error says what that was.\n",
     .example = "  vmcp verify --trust cfg.key.pub --domain cfg.example.org --machine web \\\n"
                "      --hostid h1 --salt abc answer.jose\n",
 };

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -332,6 +333,16 @@ const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *c, enum v
                                            size_t i)
 {
     return &c->shelves[kind].items[i];
+}
+
+const char *srv_catalogue_text(const struct srv_catalogue *c, char ret[static SRV_CATALOGUE_CHARS])
+{
+    size_t machines = c->shelves[VMCP_KIND_MACHINE].count, jobs = c->shelves[VMCP_KIND_JOB].count;
+    int n = snprintf(ret, SRV_CATALOGUE_CHARS, "%zu machine%s", machines, machines == 1 ? "" : "s");
+    if (jobs)
+        snprintf(ret + n, SRV_CATALOGUE_CHARS - (size_t)n, ", %zu job%s", jobs,
+                 jobs == 1 ? "" : "s");
+    return ret;
 }
 
 const char *srv_catalogue_digest(const struct srv_catalogue *c)

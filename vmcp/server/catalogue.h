@@ -59,6 +59,10 @@ bool srv_catalogue_keep_default(struct srv_catalogue *catalogue, const struct sr
 size_t srv_catalogue_count(const struct srv_catalogue *catalogue, enum vmcp_kind kind);
 const struct srv_machine *srv_catalogue_at(const struct srv_catalogue *catalogue,
                                            enum vmcp_kind kind, size_t i);
+enum { SRV_CATALOGUE_CHARS = 64 };
+/* "3 machines, 1 job"; jobs are not spoken of where there are none. Returns `ret`. */
+const char *srv_catalogue_text(const struct srv_catalogue *catalogue,
+                               char ret[static SRV_CATALOGUE_CHARS]);
 /* Hex SHA-256 over kinds, names, serials and contents: equal for equal catalogues. */
 const char *srv_catalogue_digest(const struct srv_catalogue *catalogue);
 

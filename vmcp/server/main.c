@@ -39,19 +39,15 @@ struct loop {
 
 static void print_loaded(const struct srv_settings *settings, const struct srv_snapshot *s)
 {
-    size_t machines = srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE);
-    size_t jobs = srv_catalogue_count(s->catalogue, VMCP_KIND_JOB);
-    char also[32] = "";
-    if (jobs)
-        snprintf(also, sizeof(also), ", %zu job%s", jobs, jobs == 1 ? "" : "s");
+    char held[SRV_CATALOGUE_CHARS];
     for (size_t i = 0; i < s->ring.count; i++) {
         const struct vmcp_keyring_entry *e = &s->ring.entries[i];
         printf("vmcpd: key %s %s%s%s\n", vmcp_key_thumbprint(e->key), vmcp_key_type_name(e->key),
                e->state == VMCP_KEY_ACTIVE ? "" : " ",
                e->state == VMCP_KEY_ACTIVE ? "" : vmcp_key_state_name(e->state));
     }
-    printf("vmcpd: domain %s, %zu machine%s%s, catalogue %.12s\n", settings->domain, machines,
-           machines == 1 ? "" : "s", also, srv_catalogue_digest(s->catalogue));
+    printf("vmcpd: domain %s, %s, catalogue %.12s\n", settings->domain,
+           srv_catalogue_text(s->catalogue, held), srv_catalogue_digest(s->catalogue));
 }
 
 /* Load again. A change that comes during the load is seen: the watch begins before it. */

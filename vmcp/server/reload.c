@@ -60,17 +60,16 @@ static void log_outcome(const struct srv_service *service, const char *why,
 {
     const struct srv_snapshot *s = service->snapshot;
     const struct vmcp_key *key = vmcp_keyring_signing_key(&s->ring, false);
+    char held[SRV_CATALOGUE_CHARS];
     if (err)
         srv_message(SRV_ERROR, "vmcpd: error: reload (%s) failed, the old set stays: %s%s%s [%s]",
                     why, err->where, err->where[0] ? ": " : "", err->text,
                     vmcp_code_name(err->code));
     else
         srv_message(SRV_INFO,
-                    "vmcpd: reload (%s): %zu machines, %zu jobs, catalogue %.12s, generation %u, "
-                    "signed by %s",
-                    why, srv_catalogue_count(s->catalogue, VMCP_KIND_MACHINE),
-                    srv_catalogue_count(s->catalogue, VMCP_KIND_JOB),
-                    srv_catalogue_digest(s->catalogue), s->generation, vmcp_key_thumbprint(key));
+                    "vmcpd: reload (%s): %s, catalogue %.12s, generation %u, signed by %s", why,
+                    srv_catalogue_text(s->catalogue, held), srv_catalogue_digest(s->catalogue),
+                    s->generation, vmcp_key_thumbprint(key));
 }
 
 static void keep_default(const struct srv_service *service, struct srv_snapshot *snapshot)
@@ -82,7 +81,7 @@ static void keep_default(const struct srv_service *service, struct srv_snapshot 
         SRV_WARNING,
         "vmcpd: warning: %s is the only machine now, and not the default one: others may be "
         "on their way; `vmcpd reload` says that they are not, --default names one for good",
-        srv_catalogue_at(snapshot->catalogue, 0)->config.name);
+        srv_catalogue_at(snapshot->catalogue, VMCP_KIND_MACHINE, 0)->config.name);
 }
 
 int srv_reload(struct srv_service *service, const char *why, bool unasked, json_t **ret_findings,
@@ -92,15 +91,15 @@ int srv_reload(struct srv_service *service, const char *why, bool unasked, json_
     struct vmcp_error failure = {0};
     json_auto_t *lines = json_array();
     struct findings findings = {.lines = lines};
+    char held[SRV_CATALOGUE_CHARS];
     srv_notify_reloading();
     int rc = srv_snapshot_load(service->settings, report, &findings, &snapshot, &failure);
     if (rc == 0 && unasked)
         keep_default(service, snapshot);
     if (rc == 0) {
         srv_service_replace(service, snapshot);
-        srv_notify("READY=1\nSTATUS=%zu machines, %zu jobs, generation %u",
-                   srv_catalogue_count(snapshot->catalogue, VMCP_KIND_MACHINE),
-                   srv_catalogue_count(snapshot->catalogue, VMCP_KIND_JOB), snapshot->generation);
+        srv_notify("READY=1\nSTATUS=%s, generation %u",
+                   srv_catalogue_text(snapshot->catalogue, held), snapshot->generation);
     } else {
         srv_service_reload_failed(service, failure.code);
         srv_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",

@@ -142,12 +142,14 @@ static struct key_set *own_set(struct srv_signer *s, struct vmcp_error *err)
     return set;
 }
 
-static int choose_key(const struct srv_signer *s, enum vmcp_format format, size_t *ret,
-                      struct vmcp_error *err)
+static int choose_key(const struct srv_signer *s, const struct srv_machine *machine,
+                      const struct vmcp_question *q, size_t *ret, struct vmcp_error *err)
 {
     *ret = 0; /* version 2: the first */
-    if (format == VMCP_FORMAT_V2)
+    if (q->format == VMCP_FORMAT_V2)
         return 0;
+    if (machine->config.kind == VMCP_KIND_JOB) /* whatever keys there are */
+        return vmcp_respond_check(&machine->config, q, err);
     for (size_t i = 0; i < s->count; i++)
         if (vmcp_key_type(s->keys[i]) == VMCP_KEY_RSA) {
             *ret = i;
@@ -162,7 +164,7 @@ int srv_signer_can(const struct srv_signer *signer, const struct srv_machine *ma
                    const struct vmcp_question *question, struct vmcp_error *err)
 {
     size_t which = 0;
-    int rc = choose_key(signer, question->format, &which, err);
+    int rc = choose_key(signer, machine, question, &which, err);
     return rc < 0 ? rc : vmcp_respond_check(&machine->config, question, err);
 }
 
@@ -178,7 +180,7 @@ static int make_answer(struct srv_signer *s, struct srv_work *w)
                                          .v1 = m->v1.text.data ? &m->v1 : NULL,
                                          .v2 = m->drafted ? &m->v2 : NULL};
     size_t which = 0;
-    int rc = choose_key(s, w->question->format, &which, &w->err);
+    int rc = choose_key(s, m, w->question, &which, &w->err);
     if (rc < 0)
         return rc;
     struct key_set *set = own_set(s, &w->err);
