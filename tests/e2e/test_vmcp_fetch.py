@@ -407,9 +407,11 @@ def test_client_certificate(vmcpd, vmcp, keys, authority):
     both = vmcp(*fetch, *good[0], code=2).err
     assert "--client-cert and --client-key belong together [usage]" in both
     assert vmcp(*fetch, *good[1], code=2).err == both
-    pipes = " ".join(f"{o} <(cat {f})" for o, f in good)  # a pipe can be read once
-    done = run("bash", "-c", f'"$@" {pipes}', "bash", BIN / "vmcp", *fetch)
-    assert done.code == 0 and done.json == MACHINE
+    one, two = (f"{option} <(cat {file})" for option, file in good)  # a pipe can be read once
+    for pipes in (f"{one} {two}", f"{one} {' '.join(map(str, good[1]))}",
+                  f"{' '.join(map(str, good[0]))} {two}"):
+        done = run("bash", "-c", f'"$@" {pipes}', "bash", BIN / "vmcp", *fetch)
+        assert done.code == 0 and done.json == MACHINE, done
 
 
 def test_files_of_tls_come_first(vmcp, keys, authority, scratch):
