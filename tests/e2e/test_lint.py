@@ -371,6 +371,7 @@ def disk(**params):
     ({"cpus": 1000, "memory": 3}, {"machineType": "e2-small"}),
     ({"disk": 0}, None), ({"disk": 1}, None), ({"disk": 10240}, None), ({"disk": 10241}, None),
     ({"disk": 1048576}, None), ({"disk": 5}, disk(diskSizeGb="20")),
+    ({"disk": 5}, {"disks": [{"diskSizeGb": "20"}]}),
     ({"disk": 5}, {"disks": [{"source": "zones/us-central1-a/disks/mine"}]}),
     ({"flags": 1}, None), ({"flags": 49}, None), ({"flags": 1 + 128}, None),
     ({"flags": 2047}, None), ({"flags": 2}, None), ({"flags": 2048 + 4}, None),
