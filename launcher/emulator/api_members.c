@@ -58,6 +58,24 @@ static int read_members(struct emu_call *call, const char *collection,
     return 0;
 }
 
+/* How many instances it has now. */
+int emu_instance_group_show(struct emu_cloud *cloud, struct emu_resource *resource,
+                            struct emu_refusal *why)
+{
+    auto_resource struct emu_resource manager = {0};
+    auto_members struct emu_members members = {0};
+    struct vmcp_error err = {0};
+    json_int_t size = 0;
+    if (emu_resource_find(cloud->store, "instanceGroupManagers", resource->scope, resource->name,
+                          &manager, &err) < 0 ||
+        emu_members_read(cloud->store, manager.id, &members, &err) < 0)
+        return emu_refuse_fault(why, &err);
+    for (size_t i = 0; i < members.count; i++)
+        size += members.list[i].instance != 0;
+    json_object_set_new(resource->body, "size", json_integer(size));
+    return 0;
+}
+
 int emu_groups_list_managed(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     auto_resource struct emu_resource group = {0};

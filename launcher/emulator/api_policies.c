@@ -211,7 +211,7 @@ static int apply_patch(struct emu_call *call, const struct emu_resource *policy,
         "ddosProtectionConfig", "recaptchaOptionsConfig",   "labels"};
     const json_t *given = json_object_get(body, "fingerprint");
     (void)call;
-    if (given && !json_equal(given, json_object_get(policy->body, "fingerprint")))
+    if (given && !emu_fingerprint_is(given, json_object_get(policy->body, "fingerprint")))
         return emu_refuse(why, 412, "conditionNotMet", "Invalid fingerprint.");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         json_t *value = json_object_get(body, members[i]);

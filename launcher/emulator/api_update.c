@@ -20,7 +20,7 @@ static int check_fingerprint(const json_t *body, const char *member, const json_
     if (!given)
         return emu_refuse(why, 400, "required", "Required field 'resource.%s' not specified",
                           member);
-    if (!json_equal(given, current))
+    if (!emu_fingerprint_is(given, current))
         return emu_refuse(why, 412, "conditionNotMet",
                           "Supplied fingerprint does not match current metadata fingerprint.");
     return 0;

@@ -20,7 +20,7 @@ static const struct emu_collection collections[] = {
      emu_subnetwork_check_delete, NULL},
     {"instanceTemplates", "instanceTemplate", emu_template_fields, emu_template_make,
      emu_template_check_delete, NULL},
-    {"instanceGroups", "instanceGroup", NULL, NULL, NULL, NULL},
+    {"instanceGroups", "instanceGroup", NULL, NULL, NULL, emu_instance_group_show},
     {"instanceGroupManagers", "instanceGroupManager", emu_group_manager_fields, emu_group_make,
      emu_group_check_delete, emu_group_show},
     {"securityPolicies", "securityPolicy", emu_policy_fields, emu_policy_make, NULL, NULL},

@@ -42,6 +42,8 @@ EMU_MAKER(emu_subnetwork_check_delete);
 EMU_MAKER(emu_policy_make);
 EMU_MAKER(emu_group_make);
 EMU_MAKER(emu_group_check_delete);
+int emu_instance_group_show(struct emu_cloud *cloud, struct emu_resource *resource,
+                            struct emu_refusal *why);
 int emu_group_show(struct emu_cloud *cloud, struct emu_resource *resource, struct emu_refusal *why);
 
 #endif

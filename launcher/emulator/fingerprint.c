@@ -21,3 +21,20 @@ json_t *emu_fingerprint(const json_t *value)
     vmcp_base64_encode(VMCP_BASE64_PADDED, digest, BYTES, chars);
     return json_string(chars);
 }
+
+static char plain(char c)
+{
+    return c == '-' ? '+' : c == '_' ? '/' : c;
+}
+
+bool emu_fingerprint_is(const json_t *given, const json_t *current)
+{
+    const char *a = json_string_value(given), *b = json_string_value(current);
+    if (!a || !b || strlen(a) != strlen(b))
+        return false;
+    while (*a && plain(*a) == plain(*b)) {
+        a++;
+        b++;
+    }
+    return *a == '\0';
+}

@@ -192,3 +192,57 @@ def eventually(look, seconds=10):
         if value or time.monotonic() > end:
             return value
         time.sleep(0.02)
+
+
+def run_many(cloud, count, connections):
+    """Insert so many instances, list them, delete them, each by so many kept connections. What came
+    of it, and the seconds that it took until the last one was gone."""
+    token = cloud.token()
+    base = f"/compute/v1/projects/{PROJECT}/zones/{ZONE}/"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def each(work):
+        def run(first):
+            link = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=60)
+            for i in range(first, count, connections):
+                work(link, i)
+            link.close()
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    failures = []
+
+    def ask_kept(link, method, path, body=None):
+        link.request(method, base + path, body, headers)
+        answer = link.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            failures.append(text)
+        return json.loads(text)
+
+    def look(query=""):
+        link = http.client.HTTPConnection("127.0.0.1", cloud.api_port, timeout=60)
+        found, page = [], ""
+        while page is not None:
+            answer = ask_kept(link, "GET", f"instances?maxResults=500&pageToken={page}{query}")
+            found += answer.get("items", [])
+            page = answer.get("nextPageToken")
+        link.close()
+        return found
+
+    bodies = [json.dumps(instance_body(f"many-{i}")) for i in range(count)]
+    begin = time.monotonic()
+    each(lambda link, i: ask_kept(link, "POST", "instances", bodies[i]))
+    inserted = time.monotonic()
+    listed = look()
+    seen = time.monotonic()
+    each(lambda link, i: ask_kept(link, "DELETE", f"instances/many-{i}"))
+    left = eventually(lambda: not look(), 60)
+    end = time.monotonic()
+    assert not failures, failures[0]
+    return {"seconds": round(end - begin, 2), "insert": round(inserted - begin, 2),
+            "list": round(seen - inserted, 2), "delete": round(end - seen, 2),
+            "listed": len(listed), "left": 0 if left else len(look())}

@@ -655,3 +655,22 @@ def test_waiting_is_a_read(cloud):
                                          token=token).json["status"] == "DONE")
     assert cloud.zone("POST", "disks", {"name": "x"}, token=token).status == 403
     assert CLOUD_PLATFORM
+
+
+def test_fingerprints_in_the_other_alphabet_of_base64(cloud):
+    """gcloud sends them back with - and _ for + and /."""
+    cloud.insert("alphabet")
+
+    def labels(fingerprint, i):
+        return cloud.zone("POST", "instances/alphabet/setLabels",
+                          {"labels": {"n": str(i)}, "labelFingerprint": fingerprint})
+
+    for i in range(200):
+        now = cloud.instance("alphabet")["labelFingerprint"]
+        other = now.replace("+", "-").replace("/", "_")
+        if other != now:
+            assert labels(other[:-2] + "A=", i).status == 412
+            assert labels(other, i).status == 200
+            return
+        assert labels(now, i).status == 200
+    raise AssertionError("no fingerprint had + or /")
