@@ -324,6 +324,14 @@ def test_a_request_that_never_ends_does_not_hold_it(vmcpd):
         assert time.monotonic() - start < 15
 
 
+def refuses(server):
+    try:
+        server.connect().close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 def test_a_second_signal_ends_the_grace(vmcpd):
     """And the log says how many requests came to their end, and how many did not."""
     server = vmcpd({"web": MACHINE}, "--grace", "60s", "--header-timeout", "0")
@@ -333,6 +341,8 @@ def test_a_second_signal_ends_the_grace(vmcpd):
         time.sleep(0.2)
         server.process.send_signal(signal.SIGTERM)
         assert eventually(lambda: "stopping on SIGTERM" in server.log)
+        assert eventually(lambda: refuses(server))  # the line comes first, then it stops accepting
+        time.sleep(0.5)
         late.sendall(b"\r\n")
         assert late.recv(100).startswith(b"HTTP/1.1 200 ")
         with pytest.raises(subprocess.TimeoutExpired):
