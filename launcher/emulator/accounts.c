@@ -63,6 +63,28 @@ int emu_account_exists(struct emu_store *store, const char *email, bool *ret,
                          email);
 }
 
+struct finding {
+    bool *found;
+    char *email;
+};
+
+static int read_email(void *arg, sqlite3_stmt *row)
+{
+    struct finding *finding = arg;
+    snprintf(finding->email, EMU_EMAIL_MAX + 1, "%s", emu_store_text(row, 0));
+    *finding->found = true;
+    return 0;
+}
+
+int emu_account_find(struct emu_store *store, const char *name, bool *ret_found,
+                     char ret_email[static EMU_EMAIL_MAX + 1], struct vmcp_error *err)
+{
+    struct finding finding = {ret_found, ret_email};
+    *ret_found = false;
+    return emu_store_run(store, read_email, &finding, err,
+                         "SELECT email FROM account WHERE email = ?1 OR unique_id = ?1", "t", name);
+}
+
 int emu_account_grant(struct emu_store *store, const char *email, const char *role,
                       struct vmcp_error *err)
 {

@@ -27,6 +27,11 @@ VMCP_MUST_CHECK int emu_account_add(struct emu_store *store, const char *email,
 VMCP_MUST_CHECK int emu_account_exists(struct emu_store *store, const char *email, bool *ret,
                                        struct vmcp_error *err);
 
+/* The address of an account that is named by it or by its unique id. */
+VMCP_MUST_CHECK int emu_account_find(struct emu_store *store, const char *name, bool *ret_found,
+                                     char ret_email[static EMU_EMAIL_MAX + 1],
+                                     struct vmcp_error *err);
+
 /* Give a role (roles.h) to an account that exists. Errors: VMCP_E_USAGE for an unknown one. */
 VMCP_MUST_CHECK int emu_account_grant(struct emu_store *store, const char *email, const char *role,
                                       struct vmcp_error *err);

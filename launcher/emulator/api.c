@@ -17,6 +17,15 @@ static const struct http_route others[] = {
     {"POST", "/emulator/faults", emu_api_faults},
     {"DELETE", "/emulator/faults", emu_api_faults},
     {"DELETE", "/emulator/faults/{id}", emu_api_faults},
+    {"GET", "/tokeninfo", emu_api_tokeninfo},
+    {"POST", "/tokeninfo", emu_api_tokeninfo},
+    {"GET", "/oauth2/{version}/tokeninfo", emu_api_tokeninfo},
+    {"POST", "/oauth2/{version}/tokeninfo", emu_api_tokeninfo},
+    {"GET", "/oauth2/v1/certs", emu_api_certs_x509},
+    {"GET", "/oauth2/v3/certs", emu_api_certs_jwk},
+    {"GET", "/robot/v1/metadata/x509/{account}", emu_api_account_x509},
+    {"GET", "/service_accounts/v1/jwk/{account}", emu_api_account_jwk},
+    {"POST", "/v1/projects/{project}/serviceAccounts/{account}", emu_api_iam_credentials},
 };
 
 enum { OTHERS = sizeof(others) / sizeof(others[0]) };

@@ -16,7 +16,11 @@ struct http_server_options emu_api_options(struct emu_cloud *cloud);
 typedef void emu_handler_fn(void *app, const struct http_request *req, struct http_reply *reply);
 
 /* Handlers that are no method of the Compute API (methods.h). `app` is a struct emu_cloud. */
-emu_handler_fn emu_api_token;  /* oauth.c */
-emu_handler_fn emu_api_faults; /* api_faults.c */
+emu_handler_fn emu_api_token;     /* oauth.c */
+emu_handler_fn emu_api_faults;    /* api_faults.c */
+emu_handler_fn emu_api_tokeninfo; /* oauth_tokeninfo.c */
+emu_handler_fn emu_api_certs_x509, emu_api_certs_jwk, emu_api_account_x509,
+    emu_api_account_jwk;                /* oauth_certs.c */
+emu_handler_fn emu_api_iam_credentials; /* iam_credentials.c */
 
 #endif

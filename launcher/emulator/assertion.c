@@ -82,6 +82,8 @@ static bool audience_fits(const struct emu_assertion_context *context, enum emu_
     static const char *const of_bearers[] = {
         "https://compute.googleapis.com/",
         "https://compute.googleapis.com",
+        "https://iamcredentials.googleapis.com/",
+        "https://iamcredentials.googleapis.com",
         "https://www.googleapis.com/",
     };
     bool grant = use == EMU_ASSERTION_GRANT;
@@ -124,6 +126,21 @@ static int copy_scopes(const char *text, char ret[static EMU_SCOPES_MAX + 1],
     return 0;
 }
 
+/* A grant that asks for an identity token says so with target_audience and needs no scope. */
+static int copy_audience(const json_t *claims, char ret[static EMU_AUDIENCE_MAX + 1],
+                         struct emu_oauth_error *err)
+{
+    const json_t *target = json_object_get(claims, "target_audience");
+    const char *text = json_string_value(target);
+    if (!target)
+        return 0;
+    if (!text || !*text || strlen(text) > EMU_AUDIENCE_MAX)
+        return emu_oauth_fail(err, 400, "invalid_scope",
+                              "Invalid OAuth scope or ID token audience provided.");
+    snprintf(ret, EMU_AUDIENCE_MAX + 1, "%s", text);
+    return 0;
+}
+
 static int check_claims(const struct emu_assertion_context *context, enum emu_assertion_use use,
                         const json_t *claims, struct emu_assertion *ret,
                         struct emu_oauth_error *err)
@@ -144,6 +161,10 @@ static int check_claims(const struct emu_assertion_context *context, enum emu_as
                               "or client not authorized for any of the scopes requested.");
     if (bearer && !scope)
         scope = EMU_SCOPE "cloud-platform";
+    if (!bearer)
+        rc = copy_audience(claims, ret->audience, err);
+    if (rc < 0 || ret->audience[0])
+        return rc;
     return copy_scopes(scope ? scope : "", ret->scopes, err);
 }
 

@@ -9,6 +9,7 @@
 
 #include "accounts.h"
 #include "hosts.h"
+#include "identity.h"
 #include "lib/error.h"
 #include "store.h"
 #include "tokens.h"
@@ -27,8 +28,10 @@ struct emu_oauth_error {
 /* What a good one says. */
 struct emu_assertion {
     char email[EMU_EMAIL_MAX + 1];
-    char scopes[EMU_SCOPES_MAX + 1]; /* separated by single spaces; a bearer with `aud` has
-                                        cloud-platform */
+    char scopes[EMU_SCOPES_MAX + 1];     /* separated by single spaces; a bearer with `aud` has
+                                            cloud-platform */
+    char audience[EMU_AUDIENCE_MAX + 1]; /* a grant's target_audience: it wants an identity token
+                                            and has no scopes; "" otherwise */
 };
 
 struct emu_assertion_context {

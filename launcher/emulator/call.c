@@ -51,8 +51,9 @@ static int identify(struct emu_call *call, const char *token,
 
 static int check_scopes(const char *scopes, enum emu_access access, struct emu_refusal *why)
 {
+    bool iam = access == EMU_CREDENTIALS;
     if (emu_scopes_have(scopes, EMU_SCOPE "cloud-platform") ||
-        emu_scopes_have(scopes, EMU_SCOPE "compute") ||
+        emu_scopes_have(scopes, iam ? EMU_SCOPE "iam" : EMU_SCOPE "compute") ||
         (access == EMU_READS && emu_scopes_have(scopes, EMU_SCOPE "compute.readonly")))
         return 0;
     return emu_refuse(why, 403, "insufficientPermissions",
@@ -132,6 +133,8 @@ static int place(struct emu_call *call, struct emu_refusal *why)
     enum emu_place place = call->method->place;
     bool own = emu_cloud_is_project(call->cloud, call->req->segments[0]);
     call->project = own ? call->cloud->project : call->req->segments[0];
+    if (place == EMU_ELSEWHERE)
+        return 0;
     if (!own && place != EMU_ANYWHERE)
         return emu_call_not_found(why, "projects/%.100s", call->project);
     read_path(call);

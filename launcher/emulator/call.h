@@ -15,15 +15,16 @@
 #include "cloud.h"
 #include "refusal.h"
 
-enum emu_access { EMU_READS, EMU_CHANGES }; /* which scopes are enough */
+enum emu_access { EMU_READS, EMU_CHANGES, EMU_CREDENTIALS }; /* which scopes are enough */
 
 /* Where a path leads: which part of it must name something that is there. */
 enum emu_place {
-    EMU_PROJECT,  /* projects/P/… */
-    EMU_GLOBAL,   /* projects/P/global/COLLECTION… */
-    EMU_ZONAL,    /* projects/P/zones/Z/COLLECTION… */
-    EMU_REGIONAL, /* projects/P/regions/R/COLLECTION… */
-    EMU_ANYWHERE, /* like EMU_PROJECT, and public projects too, without a permission there */
+    EMU_PROJECT,   /* projects/P/… */
+    EMU_GLOBAL,    /* projects/P/global/COLLECTION… */
+    EMU_ZONAL,     /* projects/P/zones/Z/COLLECTION… */
+    EMU_REGIONAL,  /* projects/P/regions/R/COLLECTION… */
+    EMU_ANYWHERE,  /* like EMU_PROJECT, and public projects too, without a permission there */
+    EMU_ELSEWHERE, /* no path of the Compute API */
 };
 
 enum { EMU_SCOPE_PATH_MAX = 80, EMU_COLLECTION_MAX = 63, EMU_PATH_NAME_MAX = 127 };

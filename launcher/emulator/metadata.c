@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metadata.h"
 
+#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "http/clock.h"
+#include "metadata_guard.h"
+#include "metadata_guest.h"
+#include "metadata_identity.h"
 #include "metadata_token.h"
 #include "node.h"
 #include "page.h"
@@ -34,23 +38,6 @@ static bool is_true(const struct http_request *req, const char *key)
     return value && strcasecmp(value, "true") == 0;
 }
 
-/* Debian's guest agent asks for `/computeMetadata/v1//`: slashes that repeat count as one. */
-static char *collapse(const char *path, bool *ret_slash)
-{
-    char *out = malloc(strlen(path) + 1);
-    size_t n = 0;
-    if (!out)
-        return NULL;
-    for (; *path; path++)
-        if (*path != '/' || (n > 0 && out[n - 1] != '/'))
-            out[n++] = *path;
-    *ret_slash = n == 0 || out[n - 1] == '/';
-    if (n > 0 && out[n - 1] == '/')
-        n--;
-    out[n] = '\0';
-    return out;
-}
-
 /* Read the query. What is not known is ignored, what is malformed is told. */
 static const char *read_question(const struct http_request *req, struct question *ret)
 {
@@ -73,8 +60,15 @@ static const char *read_question(const struct http_request *req, struct question
         if (ret->timeout > HOLD_MAX)
             ret->timeout = HOLD_MAX;
     }
-    ret->path = collapse(req->path, &ret->slash);
+    ret->path = emu_metadata_path(req->path, &ret->slash);
     return NULL;
+}
+
+static const char *scheme_of(const struct http_request *req)
+{
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return tls && tls->tls_session ? "https" : "http";
 }
 
 /* RFC 9110, section 10.2.2. Built from the request's own Host: behind a fixed one, clients' search
@@ -85,8 +79,8 @@ static void redirect(const struct question *q, struct http_reply *reply)
     const char *query = strchr(q->req->target, '?');
     auto_buf struct vmcp_buf location = VMCP_BUF(HTTP_HEADER_MAX);
     auto_buf struct vmcp_buf body = VMCP_BUF(HTTP_HEADER_MAX);
-    vmcp_buf_addf(&location, "http://%s/%s/%s", host ? host : "metadata.google.internal", q->path,
-                  query ? query : "");
+    vmcp_buf_addf(&location, "%s://%s/%s/%s", scheme_of(q->req),
+                  host ? host : "metadata.google.internal", q->path, query ? query : "");
     vmcp_buf_addf(&body, "/%s/\n", q->path);
     if (vmcp_buf_check(&location, "a redirect", NULL) < 0 ||
         vmcp_buf_check(&body, "a redirect", NULL) < 0)
@@ -170,19 +164,46 @@ static void answer_node(const struct question *q, const struct emu_node *node,
     http_reply_header(reply, "ETag", etag);
 }
 
+/* Keys that people make: they may come while somebody waits for them. */
+static bool may_appear(const char *path)
+{
+    return strncmp(path, "instance/attributes/", 20) == 0 ||
+           strncmp(path, "project/attributes/", 19) == 0 || emu_metadata_is_guest(path);
+}
+
+static void answer_missing(const struct question *q, const char *path, struct http_reply *reply)
+{
+    if (may_appear(path) && wait_for_change(q, "-", reply))
+        return;
+    emu_page_reply(reply, 404, "The requested URL was not found on this server.");
+}
+
+/* What is there under another name, or without being in the tree: Go's oauth2 spells the universe's
+ * domain with an underscore, and where no maintenance is planned that is a word, not a folder. */
+static bool find(const struct emu_view *view, const char *path, json_t *none, struct emu_node *ret)
+{
+    if (strcmp(path, "universe/universe_domain") == 0)
+        path = "universe/universe-domain";
+    if (emu_node_find(view->tree, path, ret))
+        return true;
+    *ret = (struct emu_node){.value = none, .kind = EMU_NODE_LEAF};
+    return none && strcmp(path, "instance/upcoming-maintenance") == 0;
+}
+
 /* `path` is what follows /computeMetadata/v1/. */
 static void answer_v1(struct emu_cloud *cloud, const struct emu_view *view,
                       const struct question *q, const char *path, struct http_reply *reply)
 {
     struct emu_node node;
-    if (emu_metadata_token(cloud, view, q->req, path, reply))
+    json_auto_t *none = json_string("NONE");
+    if (emu_metadata_guest(cloud, view, q->req, path, reply) ||
+        emu_metadata_token(cloud, view, q->req, path, reply) ||
+        emu_metadata_identity(cloud, view, q->req, path, reply))
         return;
-    if (strcmp(path, "universe/universe_domain") == 0) /* Go's oauth2 spells it so */
-        path = "universe/universe-domain";
-    if (emu_node_find(view->tree, path, &node))
+    if (find(view, path, none, &node))
         answer_node(q, &node, reply);
     else
-        emu_page_reply(reply, 404, "The requested URL was not found on this server.");
+        answer_missing(q, path, reply);
 }
 
 static void answer(struct emu_cloud *cloud, const struct question *q, struct http_reply *reply)
@@ -220,41 +241,6 @@ static void serve(void *app, const struct http_request *req, struct http_reply *
     free(q.path);
 }
 
-/* Who may ask at all. The root is open: it is how clients look for a metadata server. */
-static bool guard(void *app, const struct http_request *req, struct http_reply *reply)
-{
-    struct emu_cloud *cloud = app;
-    const char *host = http_request_host(req);
-    const char *flavor = http_request_header(req, "Metadata-Flavor");
-    const char *legacy = http_request_header(req, "X-Google-Metadata-Request");
-    const char *why = NULL;
-    if (!atomic_load(&cloud->ready)) {
-        emu_page_reply(reply, 503, "The emulator is starting.");
-        return true;
-    }
-    if (emu_hosts_twice(req)) {
-        emu_page_reply(reply, 400, "A request has one Host header.");
-        http_reply_header(reply, "Connection", "close");
-        return true;
-    }
-    if (http_request_header(req, "Origin"))
-        why = "Requests with an Origin header, which browsers send, are not answered.";
-    else if (host && !emu_hosts_metadata(cloud->metadata_host, host))
-        why = "The Host header is not the metadata server's: metadata.google.internal is.";
-    else if (strcmp(req->path, "/") == 0)
-        return false;
-    else if (http_request_header(req, "X-Forwarded-For"))
-        why = "Requests with an X-Forwarded-For header, which proxies send, are not answered.";
-    else if (!(flavor && strcmp(flavor, "Google") == 0) &&
-             !(legacy && strcasecmp(legacy, "True") == 0))
-        why = "Missing required header \"Metadata-Flavor\": \"Google\"";
-    if (!why)
-        return false;
-    emu_page_reply(reply, 403, why);
-    http_reply_header(reply, "Connection", "close");
-    return true;
-}
-
 /* On every answer: clients take one without the flavor for something else than a metadata server.
  */
 static void decorate(void *app, const struct http_request *req, struct http_reply *reply)
@@ -284,13 +270,14 @@ static void log_request(void *app, const struct http_request *req, const struct 
 
 struct http_server_options emu_metadata_options(struct emu_cloud *cloud)
 {
-    static const struct http_route routes[] = {{"GET", "/{*}", serve}, {0}};
+    static const struct http_route routes[] = {
+        {"GET", "/{*}", serve}, {"PUT", "/{*}", serve}, {"DELETE", "/{*}", serve}, {0}};
     return (struct http_server_options){
         .body_max = HTTP_BODY_MAX,
         .rate = HTTP_NO_LIMIT, /* its only clients are a developer and their VMs */
         .routes = routes,
         .app = cloud,
-        .guard = guard,
+        .guard = emu_metadata_guard,
         .decorate = decorate,
         .problem = problem,
         .log = log_request,

@@ -5,22 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "node.h"
+#include "http/clock.h"
+#include "metadata_account.h"
 #include "page.h"
 #include "reqlog.h"
 
-static const char prefix[] = "instance/service-accounts/", suffix[] = "/token";
-
-/* The account's directory of ".../ACCOUNT/token". */
-static bool find_account(const struct emu_view *view, const char *path, struct emu_node *ret)
-{
-    char folder[EMU_EMAIL_MAX + sizeof(prefix)];
-    size_t len = strlen(path) - (sizeof(suffix) - 1);
-    if (len >= sizeof(folder))
-        return false;
-    snprintf(folder, sizeof(folder), "%.*s", (int)len, path);
-    return emu_node_find(view->tree, folder, ret) && ret->account;
-}
+enum { FOREIGN_WAIT_MS = 65000 };
 
 /* The VM's scopes, separated by spaces. */
 static void join_scopes(const json_t *scopes, struct vmcp_buf *out)
@@ -56,34 +46,70 @@ static bool narrow(const char *granted, const char *asked, struct vmcp_buf *out)
     return true;
 }
 
-static void send_token(struct emu_cloud *cloud, const char *email, const char *scopes,
-                       struct http_reply *reply)
+static void send_token(const char *token, int64_t left, const char *email, struct http_reply *reply)
 {
-    char token[EMU_TOKEN_MAX + 1] = "";
-    int64_t left = 0;
-    struct vmcp_error err = {0};
-    if (emu_tokens_get(cloud->tokens, email, scopes, token, &left, &err) < 0) {
-        emu_page_reply(reply, 500, err.text);
-        return;
-    }
     json_auto_t *body = json_pack("{s:s, s:I, s:s}", "access_token", token, "expires_in",
                                   (json_int_t)left, "token_type", "Bearer");
-    OPENSSL_cleanse(token, sizeof(token));
     if (body)
         http_reply_json(reply, 200, body);
     emu_reqlog_note(reply, email, NULL);
 }
 
+/* One that is minted here. */
+static void send_ours(struct emu_cloud *cloud, const char *email, const char *scopes,
+                      struct http_reply *reply)
+{
+    char token[EMU_TOKEN_MAX + 1] = "";
+    int64_t left = 0;
+    struct vmcp_error err = {0};
+    if (emu_tokens_get(cloud->tokens, email, scopes, token, &left, &err) < 0)
+        emu_page_reply(reply, 500, err.text);
+    else
+        send_token(token, left, email, reply);
+    OPENSSL_cleanse(token, sizeof(token));
+}
+
+char *emu_metadata_foreign(struct emu_cloud *cloud, enum emu_want want, const char *what,
+                           const struct http_request *req, int64_t *ret_left,
+                           struct http_reply *reply)
+{
+    struct vmcp_error err = {0};
+    char *token = NULL;
+    enum emu_token_state state =
+        emu_token_source_get(cloud->token_source, want, what, &token, ret_left, &err);
+    if (state == EMU_TOKEN_FAILED)
+        emu_page_reply(reply, 500, err.text);
+    else if (state == EMU_TOKEN_PENDING && req->timed_out)
+        emu_page_reply(reply, 503, "The source of tokens did not answer in time.");
+    else if (state == EMU_TOKEN_PENDING)
+        reply->wait_until = http_now_ms() + FOREIGN_WAIT_MS;
+    return token;
+}
+
+/* Guests get ours in any case: a real token is for this machine's user. */
+static void answer_token(struct emu_cloud *cloud, const struct emu_view *view,
+                         const struct http_request *req, const char *email, const char *scopes,
+                         struct http_reply *reply)
+{
+    int64_t left = 0;
+    if (!cloud->token_source || view->ip) {
+        send_ours(cloud, email, scopes, reply);
+        return;
+    }
+    char *token = emu_metadata_foreign(cloud, EMU_WANT_ACCESS, scopes, req, &left, reply);
+    if (token)
+        send_token(token, left, email, reply);
+    emu_token_wipe(token);
+}
+
 bool emu_metadata_token(struct emu_cloud *cloud, const struct emu_view *view,
                         const struct http_request *req, const char *path, struct http_reply *reply)
 {
-    size_t len = strlen(path);
-    if (strncmp(path, prefix, sizeof(prefix) - 1) != 0 ||
-        len < sizeof(prefix) + sizeof(suffix) - 2 ||
-        strcmp(path + len - (sizeof(suffix) - 1), suffix) != 0)
-        return false;
     struct emu_node account;
-    if (!find_account(view, path, &account)) {
+    bool found = false;
+    if (!emu_metadata_account(view, path, "token", &found, &account))
+        return false;
+    if (!found) {
         emu_page_reply(reply, 404, "This VM has no such service account.");
         return true;
     }
@@ -100,6 +126,6 @@ bool emu_metadata_token(struct emu_cloud *cloud, const struct emu_view *view,
         return true;
     }
     const struct vmcp_buf *used = scopes.len ? &scopes : &granted;
-    send_token(cloud, email, used->data ? used->data : "", reply);
+    answer_token(cloud, view, req, email, used->data ? used->data : "", reply);
     return true;
 }

@@ -12,4 +12,9 @@
 bool emu_metadata_token(struct emu_cloud *cloud, const struct emu_view *view,
                         const struct http_request *req, const char *path, struct http_reply *reply);
 
+/* A token of the cloud's source, new, to be wiped; NULL: the reply says why, or waits. */
+char *emu_metadata_foreign(struct emu_cloud *cloud, enum emu_want want, const char *what,
+                           const struct http_request *req, int64_t *ret_left,
+                           struct http_reply *reply);
+
 #endif

@@ -16,7 +16,8 @@ emu_run_fn emu_get, emu_insert, emu_delete, emu_list, emu_list_all;
 emu_run_fn emu_projects_get, emu_zones_get, emu_zones_list, emu_regions_get, emu_regions_list,
     emu_machine_types_get;                                                     /* api_catalogue.c */
 emu_run_fn emu_instances_insert, emu_instances_get, emu_instances_serial_port; /* api_instances.c */
-emu_run_fn emu_instances_bulk_insert;                                          /* api_bulk.c */
+emu_run_fn emu_instances_guest_attributes; /* api_guest_attributes.c */
+emu_run_fn emu_instances_bulk_insert;      /* api_bulk.c */
 emu_run_fn emu_instances_delete, emu_instances_start, emu_instances_stop, emu_instances_reset,
     emu_instances_suspend, emu_instances_resume; /* api_power.c */
 emu_run_fn emu_instances_set_metadata, emu_instances_set_tags, emu_instances_set_labels,

@@ -175,16 +175,24 @@ static void each_child(const struct emu_node *node, visit_fn visit, void *arg)
     }
 }
 
+struct listing {
+    struct vmcp_buf *out;
+    bool account;
+};
+
 static void list_child(void *arg, const char *name, bool own_name, const struct emu_node *child)
 {
-    struct vmcp_buf *out = arg;
-    add_name(out, name, own_name);
-    vmcp_buf_adds(out, child->kind == EMU_NODE_DIRECTORY ? "/\n" : "\n");
+    const struct listing *listing = arg;
+    if (listing->account && strcmp(name, "scopes") == 0) /* in the order of the alphabet */
+        vmcp_buf_adds(listing->out, "identity\n");
+    add_name(listing->out, name, own_name);
+    vmcp_buf_adds(listing->out, child->kind == EMU_NODE_DIRECTORY ? "/\n" : "\n");
 }
 
 void emu_node_list(const struct emu_node *node, struct vmcp_buf *out)
 {
-    each_child(node, list_child, out);
+    struct listing listing = {.out = out, .account = node->account};
+    each_child(node, list_child, &listing);
     if (node->account)
         vmcp_buf_adds(out, "token\n");
 }

@@ -23,7 +23,7 @@ struct emu_node {
     const json_t *value; /* borrowed from the tree */
     enum emu_node_kind kind;
     int verbatim; /* directories: for so many levels the names below are people's own */
-    bool account; /* a service account's directory: has a token besides */
+    bool account; /* a service account's directory: has token and identity besides */
 };
 
 enum { EMU_ETAG_LEN = 16 };

@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "assertion.h"
+#include "identity.h"
 #include "reqlog.h"
 
 enum { FORM_PARAMS_MAX = 8, FORM_MAX = 64 * 1024 };
@@ -62,9 +63,34 @@ static int read_form(const struct http_request *req, char *text, struct form *re
     return 0;
 }
 
+static json_t *access_token(struct emu_cloud *cloud, const struct emu_assertion *assertion,
+                            struct vmcp_error *err)
+{
+    char token[EMU_TOKEN_MAX + 1] = "";
+    if (emu_tokens_mint(cloud->tokens, assertion->email, assertion->scopes, EMU_TOKEN_LIFE, token,
+                        err) < 0)
+        return NULL;
+    json_t *body = json_pack("{s:s, s:i, s:s}", "access_token", token, "expires_in",
+                             EMU_TOKEN_LIFE - 1, "token_type", "Bearer");
+    OPENSSL_cleanse(token, sizeof(token));
+    return body;
+}
+
+static json_t *id_token(struct emu_cloud *cloud, const struct emu_assertion *assertion,
+                        struct vmcp_error *err)
+{
+    auto_free char *jwt = NULL;
+    const struct emu_identity identity = {.email = assertion->email,
+                                          .audience = assertion->audience,
+                                          .azp = assertion->email,
+                                          .with_email = true};
+    if (emu_identity_sign(cloud->store, &identity, &jwt, err) < 0)
+        return NULL;
+    return json_pack("{s:s}", "id_token", jwt);
+}
+
 static int exchange(struct emu_cloud *cloud, const struct http_request *req, char *text,
-                    struct emu_assertion *assertion, char token[static EMU_TOKEN_MAX + 1],
-                    struct emu_oauth_error *err)
+                    struct emu_assertion *assertion, json_t **ret, struct emu_oauth_error *err)
 {
     struct form form = {0};
     struct vmcp_error why = {0};
@@ -75,9 +101,9 @@ static int exchange(struct emu_cloud *cloud, const struct http_request *req, cha
         rc = emu_assertion_check(&context, EMU_ASSERTION_GRANT, form.assertion, assertion, err);
     if (rc < 0)
         return rc;
-    if (emu_tokens_mint(cloud->tokens, assertion->email, assertion->scopes, token, &why) < 0)
-        return emu_oauth_fail(err, 500, "internal_failure", "%s", why.text);
-    return 0;
+    *ret = assertion->audience[0] ? id_token(cloud, assertion, &why)
+                                  : access_token(cloud, assertion, &why);
+    return *ret ? 0 : emu_oauth_fail(err, 500, "internal_failure", "%s", why.text);
 }
 
 static void answer(struct http_reply *reply, int status, json_t *body)
@@ -93,19 +119,16 @@ void emu_api_token(void *app, const struct http_request *req, struct http_reply 
     struct emu_cloud *cloud = app;
     struct emu_oauth_error err = {0};
     struct emu_assertion assertion = {0};
-    char token[EMU_TOKEN_MAX + 1] = "";
+    json_auto_t *body = NULL;
     auto_free char *text = req->body_len <= FORM_MAX ? malloc(req->body_len + 1) : NULL;
     int rc = text ? 0 : emu_oauth_fail(&err, 400, "invalid_request", "The form is too large.");
     if (rc == 0) {
         memcpy(text, req->body ? req->body : "", req->body_len);
         text[req->body_len] = '\0';
-        rc = exchange(cloud, req, text, &assertion, token, &err);
+        rc = exchange(cloud, req, text, &assertion, &body, &err);
     }
-    json_auto_t *body =
-        rc == 0 ? json_pack("{s:s, s:i, s:s}", "access_token", token, "expires_in",
-                            EMU_TOKEN_LIFE - 1, "token_type", "Bearer")
-                : json_pack("{s:s, s:s}", "error", err.error, "error_description", err.description);
-    OPENSSL_cleanse(token, sizeof(token));
+    if (rc < 0)
+        body = json_pack("{s:s, s:s}", "error", err.error, "error_description", err.description);
     answer(reply, rc == 0 ? 200 : err.status, body);
     if (rc == 0)
         emu_reqlog_note(reply, assertion.email, NULL);

@@ -16,6 +16,8 @@ static const char *title(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 429:
+        return "Too Many Requests";
     case 413:
         return "Request Entity Too Large";
     case 503:

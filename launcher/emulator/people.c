@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "keyfile.h"
 #include "ref.h"
 
@@ -29,10 +30,14 @@ const char *emu_people_key_file(const char *pair)
 }
 
 static int make(struct emu_cloud *cloud, const struct vmcp_list *accounts,
-                const struct vmcp_list *grants, char ret_first[static EMU_EMAIL_MAX + 1],
-                struct vmcp_error *err)
+                const struct vmcp_list *grants, const char *own,
+                char ret_first[static EMU_EMAIL_MAX + 1], struct vmcp_error *err)
 {
     int rc = emu_account_add(cloud->store, cloud->default_account, err);
+    if (rc == 0 && *own)
+        rc = emu_account_add(cloud->store, own, err);
+    if (rc == 0 && *own && accounts->count == 0)
+        rc = emu_account_grant(cloud->store, own, "roles/editor", err);
     if (rc == 0 && accounts->count == 0)
         rc = emu_account_grant(cloud->store, cloud->default_account, "roles/editor", err);
     snprintf(ret_first, EMU_EMAIL_MAX + 1, "%s", cloud->default_account);
@@ -44,6 +49,8 @@ static int make(struct emu_cloud *cloud, const struct vmcp_list *accounts,
         if (rc == 0 && i == 0)
             memcpy(ret_first, email, sizeof(email));
     }
+    if (*own)
+        snprintf(ret_first, EMU_EMAIL_MAX + 1, "%s", own);
     for (size_t i = 0; rc == 0 && i < grants->count; i++) {
         char email[EMU_EMAIL_MAX + 1];
         const char *role = NULL;
@@ -55,13 +62,13 @@ static int make(struct emu_cloud *cloud, const struct vmcp_list *accounts,
 }
 
 int emu_people_make(struct emu_cloud *cloud, const struct vmcp_list *accounts,
-                    const struct vmcp_list *grants, char ret_first[static EMU_EMAIL_MAX + 1],
-                    struct vmcp_error *err)
+                    const struct vmcp_list *grants, const char *own,
+                    char ret_first[static EMU_EMAIL_MAX + 1], struct vmcp_error *err)
 {
     int rc = emu_store_begin(cloud->store, err);
     if (rc < 0)
         return rc;
-    return emu_store_end(cloud->store, make(cloud, accounts, grants, ret_first, err), err);
+    return emu_store_end(cloud->store, make(cloud, accounts, grants, own, ret_first, err), err);
 }
 
 int emu_people_write_keys(struct emu_cloud *cloud, const struct vmcp_list *keys, const char *origin,
@@ -95,13 +102,16 @@ int emu_people_workstation(struct emu_cloud *cloud, const char *email, struct vm
     const struct emu_tree_project project = {.id = cloud->project, .number = cloud->number};
     auto_instance struct emu_instance laptop = {.id = 1, .name = "workstation"};
     snprintf(laptop.zone, sizeof(laptop.zone), "%s", cloud->zone);
-    laptop.resource = json_pack(
-        "{s:s, s:s, s:s, s:[], s:[{s:s}], s:[{s:s, s:[s]}], s:{s:b, s:s, s:s}}", "machineType",
-        "e2-standard-2", "description", "whoever asks from outside the VMs", "cpuPlatform",
-        "Intel Broadwell", "disks", "networkInterfaces", "networkIP", "127.0.0.1",
-        "serviceAccounts", "email", email, "scopes", EMU_SCOPE "cloud-platform", "scheduling",
-        "automaticRestart", 1, "onHostMaintenance", "MIGRATE", "provisioningModel", "STANDARD");
+    char now[EMU_TIME_LEN + 1];
+    emu_clock_text(emu_clock_ms(), now);
+    laptop.resource =
+        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[{s:s}], s:[{s:s, s:[s]}], s:{s:b, s:s, s:s}}",
+                  "creationTimestamp", now, "machineType", "e2-standard-2", "description",
+                  "whoever asks from outside the VMs", "cpuPlatform", "Intel Broadwell", "disks",
+                  "networkInterfaces", "networkIP", "127.0.0.1", "serviceAccounts", "email", email,
+                  "scopes", EMU_SCOPE "cloud-platform", "scheduling", "automaticRestart", 1,
+                  "onHostMaintenance", "MIGRATE", "provisioningModel", "STANDARD");
     if (!laptop.resource)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the workstation's metadata");
-    return emu_views_put(cloud->views, &project, &laptop, true, err);
+    return emu_views_put(cloud->views, &project, &laptop, NULL, true, err);
 }

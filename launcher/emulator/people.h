@@ -6,10 +6,11 @@
 #include "cloud.h"
 #include "lib/options.h"
 
-/* Make the accounts and grants. The project's default account is always there; where no other is
- * named it may do all (roles/editor). `ret_first` is the first named one, or the default. */
+/* Make the accounts and grants. The project's default account is always there; `own` is whom the
+ * metadata server shows already ("": nobody). Where no account is named, they may do all
+ * (roles/editor). `ret_first` is `own`, or the first named one, or the default. */
 VMCP_MUST_CHECK int emu_people_make(struct emu_cloud *cloud, const struct vmcp_list *accounts,
-                                    const struct vmcp_list *grants,
+                                    const struct vmcp_list *grants, const char *own,
                                     char ret_first[static EMU_EMAIL_MAX + 1],
                                     struct vmcp_error *err);
 

@@ -40,7 +40,9 @@ static const struct role {
     {"roles/iam.serviceAccountUser", {"iam.serviceAccounts.actAs"}},
     {"roles/iam.serviceAccountTokenCreator",
      {"iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken",
-      "iam.serviceAccounts.signBlob", "iam.serviceAccounts.signJwt"}},
+      "iam.serviceAccounts.implicitDelegation", "iam.serviceAccounts.signBlob",
+      "iam.serviceAccounts.signJwt"}},
+    {"roles/iam.serviceAccountOpenIdTokenCreator", {"iam.serviceAccounts.getOpenIdToken"}},
 };
 
 enum { ROLE_COUNT = sizeof(roles) / sizeof(roles[0]) };

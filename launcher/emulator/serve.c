@@ -11,15 +11,16 @@
 #include "faults.h"
 #include "folder.h"
 #include "lib/auto.h"
-#include "metadata.h"
+#include "metadata_file.h"
 #include "networks.h"
 #include "people.h"
+#include "places.h"
 #include "reqlog.h"
 #include "steps.h"
 #include "worker.h"
 #include "zones.h"
 
-enum { HIDDEN_MAX = VMCP_LIST_MAX + 4, GRACE_MS = 2000, ADDR_MAX = 96 };
+enum { HIDDEN_MAX = VMCP_LIST_MAX + 8, GRACE_MS = 2000, ADDR_MAX = 96 };
 
 /* All that is to be taken down again, in the reverse order. */
 struct serving {
@@ -27,7 +28,11 @@ struct serving {
     struct emu_folder folder;
     char *hidden[HIDDEN_MAX + 1]; /* NULL-terminated */
     size_t hidden_count;
-    char metadata[ADDR_MAX], api[ADDR_MAX]; /* ADDR:PORT with the real port */
+    char api[ADDR_MAX]; /* ADDR:PORT with the real port; "": none */
+    struct emu_places places;
+    struct emu_persona persona; /* whom everybody but the VMs sees */
+    struct emu_persona forced;  /* what the source of tokens says of it */
+    struct emu_metadata_file *file;
 };
 
 static void take_down(struct serving *s)
@@ -36,8 +41,12 @@ static void take_down(struct serving *s)
     emu_worker_stop(cloud->worker);
     if (cloud->room)
         emu_room_free(cloud->room);
+    emu_metadata_file_stop(s->file);
+    emu_token_source_free(cloud->token_source);
     http_server_stop(cloud->api, GRACE_MS);
+    http_server_stop(cloud->metadata_tls, GRACE_MS);
     http_server_stop(cloud->metadata, GRACE_MS);
+    emu_places_close(&s->places);
     emu_reqlog_free(cloud->log);
     emu_views_free(cloud->views);
     emu_tokens_free(cloud->tokens);
@@ -48,18 +57,49 @@ static void take_down(struct serving *s)
     emu_folder_clear(&s->folder);
 }
 
-static int check_names(const struct emu_serve_args *args, struct vmcp_error *err)
+static int check_names(const struct serving *s, const struct emu_serve_args *args,
+                       struct vmcp_error *err)
 {
-    size_t len = strlen(args->project);
-    if (len < 1 || len > 63 || args->project[0] < 'a' || args->project[0] > 'z' ||
-        strspn(args->project, "abcdefghijklmnopqrstuvwxyz0123456789-") != len ||
-        args->project[len - 1] == '-')
-        return vmcp_fail_at(err, VMCP_E_USAGE, args->project,
+    const char *project = s->persona.project;
+    size_t len = strlen(project);
+    if (len < 1 || project[0] < 'a' || project[0] > 'z' ||
+        strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-") != len || project[len - 1] == '-')
+        return vmcp_fail_at(err, VMCP_E_USAGE, project,
                             "not a project id: a-z 0-9 -, beginning with a letter");
     if (!emu_zone_exists(args->zone))
         return vmcp_fail_at(err, VMCP_E_USAGE, args->zone,
                             "there is no such zone here; us-central1-a is one");
+    if (!args->api && args->keys.count)
+        return vmcp_fail(err, VMCP_E_USAGE,
+                         "--key wants --api: a key's tokens come from the API's /token");
     return 0;
+}
+
+/* What is said by whom counts in this order: the source of tokens, the file, the command line's
+ * --project, and for a project the default. */
+static int choose_persona(struct serving *s, const struct emu_serve_args *args,
+                          struct vmcp_error *err)
+{
+    json_auto_t *tree = NULL;
+    int rc = emu_token_source_new(args->token_source, &s->cloud.token_source, &s->forced, err);
+    if (rc == 0 && args->metadata_file)
+        rc = emu_metadata_file_read(args->metadata_file, &tree, &s->persona, err);
+    if (rc < 0)
+        return rc;
+    const char *project = args->project            ? args->project
+                          : s->forced.project[0]   ? s->forced.project
+                          : !s->persona.project[0] ? EMU_PROJECT_DEFAULT
+                                                   : NULL;
+    if (project && strlen(project) > EMU_PROJECT_MAX)
+        return vmcp_fail_at(err, VMCP_E_USAGE, project, "a project id of over %d characters",
+                            EMU_PROJECT_MAX);
+    if (project)
+        snprintf(s->persona.project, sizeof(s->persona.project), "%s", project);
+    if (s->forced.number[0])
+        memcpy(s->persona.number, s->forced.number, sizeof(s->persona.number));
+    if (s->forced.email[0])
+        memcpy(s->persona.email, s->forced.email, sizeof(s->persona.email));
+    return check_names(s, args, err);
 }
 
 /* The folder of a file that holds secrets or state: no guest may see it. The root folder cannot be
@@ -77,6 +117,10 @@ static int hide_all(struct serving *s, const struct emu_serve_args *args, struct
 {
     hide(s, args->state);
     hide(s, args->request_log);
+    hide(s, args->metadata_file);
+    hide(s, args->tls_key);
+    if (args->token_source && strncmp(args->token_source, "key:", 4) == 0)
+        hide(s, args->token_source + 4);
     for (size_t i = 0; i < args->keys.count; i++)
         hide(s, emu_people_key_file(args->keys.items[i]));
     char *copy = strdup(s->folder.path);
@@ -101,9 +145,11 @@ static int open_parts(struct serving *s, const struct emu_serve_args *args, stru
     if (rc == 0)
         rc = emu_views_new(&cloud->views, err);
     if (rc == 0)
-        rc = emu_people_make(cloud, &args->accounts, &args->grants, first, err);
+        rc = emu_people_make(cloud, &args->accounts, &args->grants, s->persona.email, first, err);
     if (rc == 0)
-        rc = emu_people_workstation(cloud, first, err);
+        rc = args->metadata_file
+                 ? emu_metadata_file_start(cloud, args->metadata_file, &s->forced, &s->file, err)
+                 : emu_people_workstation(cloud, first, err);
     if (rc == 0 && args->request_log)
         rc = emu_reqlog_open(args->request_log, &cloud->log, err);
     if (rc == 0)
@@ -111,42 +157,44 @@ static int open_parts(struct serving *s, const struct emu_serve_args *args, stru
     return rc < 0 ? rc : hide_all(s, args, err);
 }
 
-/* Listen and serve. `ret_addr` is ADDR:PORT with the port that the kernel chose. */
-static int start_server(const struct http_server_options *options, const char *addr_port,
-                        char ret_addr[static ADDR_MAX], uint16_t *ret_port,
-                        struct http_server **ret, struct vmcp_error *err)
+/* Listen and serve. */
+static int start_api(struct serving *s, const char *addr_port, uint16_t *ret_port,
+                     struct vmcp_error *err)
 {
+    const struct http_server_options options = emu_api_options(&s->cloud);
     auto_close int fd = -1;
     int rc = http_listen(addr_port, &fd, ret_port, err);
     if (rc < 0)
         return rc;
     int len = (int)(strrchr(addr_port, ':') - addr_port); /* http_listen() found one */
-    snprintf(ret_addr, ADDR_MAX, "%.*s:%u", len > 64 ? 64 : len, addr_port, *ret_port);
-    rc = http_server_start(options, fd, ret, err);
+    snprintf(s->api, sizeof(s->api), "%.*s:%u", len > 64 ? 64 : len, addr_port, *ret_port);
+    rc = http_server_start(&options, fd, &s->cloud.api, err);
     if (rc == 0)
         fd = -1;
     return rc;
+}
+
+static void wake(void *arg)
+{
+    emu_cloud_wake(arg);
 }
 
 static int start_servers(struct serving *s, const struct emu_serve_args *args,
                          struct vmcp_error *err)
 {
     struct emu_cloud *cloud = &s->cloud;
-    const struct http_server_options metadata = emu_metadata_options(cloud);
-    const struct http_server_options api = emu_api_options(cloud);
-    uint16_t metadata_port = 0, api_port = 0;
-    const char *colon = strrchr(args->metadata, ':'); /* without one it is refused below */
-    snprintf(cloud->metadata_host, sizeof(cloud->metadata_host), "%.*s",
-             colon ? (int)(colon - args->metadata) : 0, args->metadata);
-    int rc =
-        start_server(&metadata, args->metadata, s->metadata, &metadata_port, &cloud->metadata, err);
+    uint16_t api_port = 0;
+    int rc = emu_places_open(&s->places, cloud, args, err);
     if (rc == 0)
-        rc = start_server(&api, args->api, s->api, &api_port, &cloud->api, err);
+        rc = emu_token_source_start(cloud->token_source, wake, cloud, err);
+    if (rc == 0 && args->api)
+        rc = start_api(s, args->api, &api_port, err);
     if (rc < 0)
         return rc;
-    emu_hosts_add_listener(&cloud->hosts, args->api, api_port);
+    if (args->api)
+        emu_hosts_add_listener(&cloud->hosts, args->api, api_port);
     const struct emu_room_options room = {
-        .driver = args->driver,
+        .driver = args->api ? args->driver : "none",
         .folder = s->folder.path,
         .metadata = cloud->metadata,
         .api = cloud->api,
@@ -156,7 +204,7 @@ static int start_servers(struct serving *s, const struct emu_serve_args *args,
         .project = cloud->project,
     };
     rc = emu_room_new(&room, &cloud->room, err);
-    if (rc == 0)
+    if (rc == 0 && args->api)
         emu_hosts_add(&cloud->hosts, emu_room_guest_api(cloud->room));
     return rc;
 }
@@ -181,12 +229,33 @@ static int start(struct serving *s, const struct emu_serve_args *args, struct vm
     return 0;
 }
 
-static void announce(const struct serving *s)
+/* Real tokens are worth something: whoever can ask gets them. */
+static void warn(const struct serving *s, const struct emu_serve_args *args)
+{
+    if (!s->cloud.token_source)
+        return;
+    fprintf(stderr,
+            "gce-emulator: WARNING: --token-source %.10s hands REAL tokens%s%s to every "
+            "process of this machine that asks\n",
+            args->token_source, s->persona.email[0] ? " of " : "", s->persona.email);
+    if (s->places.exposed)
+        fprintf(stderr,
+                "gce-emulator: WARNING: OTHER MACHINES CAN TAKE THEM: the metadata server does not "
+                "listen on loopback only. Whoever reaches it can act as that account.\n");
+}
+
+static void announce(const struct serving *s, const struct emu_serve_args *args)
 {
     const char *why = emu_room_why(s->cloud.room);
-    fprintf(stderr, "gce-emulator: VM driver %s%s%s\n", emu_room_driver(s->cloud.room),
-            why[0] ? ": " : "", why);
-    printf("ready metadata http://%s\nready api http://%s\n", s->metadata, s->api);
+    if (args->api)
+        fprintf(stderr, "gce-emulator: VM driver %s%s%s\n", emu_room_driver(s->cloud.room),
+                why[0] ? ": " : "", why);
+    warn(s, args);
+    for (size_t i = 0; i < s->places.count; i++) {
+        printf("ready metadata %s\n", s->places.urls[i]);
+        if (i == 0 && args->api)
+            printf("ready api http://%s\n", s->api);
+    }
     fflush(stdout);
 }
 
@@ -194,9 +263,6 @@ int emu_serve(const struct emu_serve_args *args, struct vmcp_error *err)
 {
     sigset_t stop;
     int signal_number = 0;
-    int rc = check_names(args, err);
-    if (rc < 0)
-        return rc;
     umask(077); /* whatever is written is the owner's */
     signal(SIGPIPE, SIG_IGN);
     /* Blocked before any thread starts: all of them inherit it, and this one waits. */
@@ -207,12 +273,14 @@ int emu_serve(const struct emu_serve_args *args, struct vmcp_error *err)
     struct serving *s = calloc(1, sizeof(*s));
     if (!s)
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory to start");
-    emu_cloud_name(&s->cloud, args->project);
+    int rc = choose_persona(s, args, err);
+    emu_cloud_name(&s->cloud, s->persona.project, s->persona.number);
     s->cloud.zone = args->zone;
     s->cloud.operation_delay_ms = (int)args->operation_delay;
-    rc = start(s, args, err);
+    if (rc == 0)
+        rc = start(s, args, err);
     if (rc == 0) {
-        announce(s);
+        announce(s, args);
         sigwait(&stop, &signal_number);
     }
     take_down(s);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { STATEMENTS_MAX = 192, SCHEMA_VERSION = 2 };
+enum { STATEMENTS_MAX = 256, SCHEMA_VERSION = 2 };
 
 struct emu_store {
     sqlite3 *db;
@@ -50,6 +50,14 @@ static const char schema[] =
     "CREATE INDEX token_expires ON token (expires);"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
     "PRAGMA user_version = 2;";
+
+/* What came after the first state files: made where it is missing. */
+static const char additions[] =
+    "CREATE TABLE IF NOT EXISTS signer (owner TEXT PRIMARY KEY, kid TEXT NOT NULL,"
+    "  private_pem TEXT NOT NULL, certificate TEXT NOT NULL) STRICT;"
+    "CREATE TABLE IF NOT EXISTS guest_attribute (instance INTEGER NOT NULL,"
+    "  namespace TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    "  PRIMARY KEY (instance, namespace, key)) STRICT;";
 
 static int fault(struct emu_store *store, struct vmcp_error *err)
 {
@@ -120,7 +128,9 @@ static int open_database(struct emu_store *store, const char *path, struct vmcp_
                   "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
                   "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE; COMMIT;",
                   err);
-    return rc < 0 ? rc : prepare_schema(store, err);
+    if (rc == 0)
+        rc = prepare_schema(store, err);
+    return rc < 0 ? rc : exec(store, additions, err);
 }
 
 int emu_store_open(const char *path, struct emu_store **ret, struct vmcp_error *err)

@@ -4,7 +4,8 @@
  * With a file, what was committed is on the disk when emu_store_end() returns (WAL, synchronous
  * FULL): an answer sent after it is true even if the process is killed at once. The file is
  * created 0600 and locked: a second emulator on it is refused. It holds no access token, only
- * their digests; it does hold the instances' metadata, whatever people put there.
+ * their digests; it does hold the instances' metadata, whatever people put there, and the private
+ * keys that this cloud signs with (signer.h).
  *
  * Statements are prepared once and kept. Calls are safe from any thread; between begin and end the
  * other threads wait.

@@ -61,7 +61,7 @@ static void digest_of(const char *token, char ret[static 2 * SHA256_DIGEST_LENGT
     vmcp_hex_encode(digest, sizeof(digest), ret);
 }
 
-int emu_tokens_mint(struct emu_tokens *tokens, const char *email, const char *scopes,
+int emu_tokens_mint(struct emu_tokens *tokens, const char *email, const char *scopes, int64_t life,
                     char ret[static EMU_TOKEN_MAX + 1], struct vmcp_error *err)
 {
     uint8_t random[RANDOM_LEN];
@@ -83,7 +83,7 @@ int emu_tokens_mint(struct emu_tokens *tokens, const char *email, const char *sc
     return emu_store_run(
         tokens->store, NULL, NULL, err,
         "INSERT INTO token (digest, email, scopes, expires) VALUES (?1, ?2, ?3, ?4)", "ttti",
-        digest, email, scopes, now + EMU_TOKEN_LIFE);
+        digest, email, scopes, now + life);
 }
 
 /* The place for `key`: its own, a free one, or the one that expires first. */
@@ -116,7 +116,7 @@ static int get_locked(struct emu_tokens *tokens, const char *email, const char *
         return 0;
     }
     struct cached fresh = {.expires = time(NULL) + EMU_TOKEN_LIFE};
-    int rc = emu_tokens_mint(tokens, email, scopes, fresh.token, err);
+    int rc = emu_tokens_mint(tokens, email, scopes, EMU_TOKEN_LIFE, fresh.token, err);
     if (rc < 0)
         return rc;
     if (c == &tokens->cache[tokens->count])
@@ -169,6 +169,22 @@ int emu_tokens_check(struct emu_tokens *tokens, const char *token, bool *ret_fou
                            "ti", digest, (int64_t)time(NULL));
     *ret_found = rc == 0 && owner.found;
     return rc;
+}
+
+static int read_expiry(void *arg, sqlite3_stmt *row)
+{
+    *(int64_t *)arg = sqlite3_column_int64(row, 0);
+    return 0;
+}
+
+int emu_tokens_expiry(struct emu_tokens *tokens, const char *token, int64_t *ret,
+                      struct vmcp_error *err)
+{
+    char digest[2 * SHA256_DIGEST_LENGTH + 1];
+    digest_of(token, digest);
+    *ret = 0;
+    return emu_store_run(tokens->store, read_expiry, ret, err,
+                         "SELECT expires FROM token WHERE digest = ?1", "t", digest);
 }
 
 bool emu_scopes_have(const char *scopes, const char *scope)

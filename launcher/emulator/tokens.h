@@ -25,10 +25,11 @@ VMCP_MUST_CHECK int emu_tokens_new(struct emu_store *store, struct emu_tokens **
                                    struct vmcp_error *err);
 void emu_tokens_free(struct emu_tokens *tokens);
 
-/* Mint a token for an account with `scopes`, separated by single spaces. `ret` holds a secret. */
+/* Mint a token for an account with `scopes`, separated by single spaces, good for `life` seconds.
+ * `ret` holds a secret. */
 VMCP_MUST_CHECK int emu_tokens_mint(struct emu_tokens *tokens, const char *email,
-                                    const char *scopes, char ret[static EMU_TOKEN_MAX + 1],
-                                    struct vmcp_error *err);
+                                    const char *scopes, int64_t life,
+                                    char ret[static EMU_TOKEN_MAX + 1], struct vmcp_error *err);
 
 /* The same, but the token handed out before while it has more than 240 s to live. *ret_left is the
  * seconds left. */
@@ -42,6 +43,9 @@ VMCP_MUST_CHECK int emu_tokens_check(struct emu_tokens *tokens, const char *toke
                                      char ret_email[static EMU_EMAIL_MAX + 1],
                                      char ret_scopes[static EMU_SCOPES_MAX + 1],
                                      struct vmcp_error *err);
+/* When a token that was found expires, in seconds since 1970; 0: it has gone. */
+VMCP_MUST_CHECK int emu_tokens_expiry(struct emu_tokens *tokens, const char *token, int64_t *ret,
+                                      struct vmcp_error *err);
 
 /* True if one of the space-separated `scopes` is `scope`, written in full. */
 bool emu_scopes_have(const char *scopes, const char *scope);

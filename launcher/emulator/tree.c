@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest_attributes.h"
 #include "images.h"
 #include "lib/auto.h"
 #include "ref.h"
@@ -86,16 +87,26 @@ static json_t *dotted(uint32_t ip)
     return json_sprintf("%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
+static json_t *ip_aliases(const json_t *nic)
+{
+    json_t *list = json_array();
+    size_t i = 0;
+    json_t *range = NULL;
+    json_array_foreach(json_object_get(nic, "aliasIpRanges"), i, range)
+        json_array_append(list, json_object_get(range, "ipCidrRange"));
+    return list;
+}
+
 static json_t *network_interfaces(const struct emu_tree_project *project,
                                   const struct emu_instance *instance)
 {
     const json_t *nic = json_array_get(json_object_get(instance->resource, "networkInterfaces"), 0);
     uint32_t ip = instance->ip;
     return json_pack(
-        "[{s:o, s:[s], s:[], s:[], s:o, s:s, s:[], s:o, s:i, s:o, s:s, s:[]}]", "accessConfigs",
+        "[{s:o, s:[s], s:[], s:[], s:o, s:s, s:o, s:o, s:i, s:o, s:s, s:[]}]", "accessConfigs",
         access_configs(nic), "dnsServers", "169.254.169.254", "forwardedIps", "forwardedIpv6s",
         "gateway", dotted((ip & ~(uint32_t)(EMU_SUBNET_SIZE - 1)) + 1), "ip",
-        text_of(nic, "networkIP"), "ipAliases", "mac",
+        text_of(nic, "networkIP"), "ipAliases", ip_aliases(nic), "mac",
         json_sprintf("42:01:%02x:%02x:%02x:%02x", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
                      ip & 255),
         "mtu", 1460, "network", json_sprintf("projects/%s/networks/default", project->number),
@@ -145,34 +156,41 @@ static json_t *instance_tree(const struct emu_tree_project *project,
     const json_t *resource = instance->resource;
     const json_t *scheduling = json_object_get(resource, "scheduling");
     const json_t *tags = json_object_get(json_object_get(resource, "tags"), "items");
-    return json_pack("{s:o, s:s, s:s, s:o, s:{}, s:o, s:I, s:s, s:o, s:o, s:s, s:s, s:o, s:s, s:i,"
-                     " s:{s:s, s:s, s:s, s:s}, s:o, s:o, s:{s:s}, s:o}",
-                     "attributes", attributes(json_object_get(resource, "metadata")), "cpuPlatform",
-                     text_of(resource, "cpuPlatform"), "description",
-                     text_of(resource, "description"), "disks", disks(resource), "guestAttributes",
-                     "hostname", hostname(project, instance), "id", (json_int_t)instance->id,
-                     "image", instance->image, "licenses", licenses(instance), "machineType",
-                     json_sprintf("projects/%s/machineTypes/%s", project->number,
-                                  last_part(text_of(resource, "machineType"))),
-                     "maintenanceEvent", "NONE", "name", instance->name, "networkInterfaces",
-                     network_interfaces(project, instance), "preempted", "FALSE",
-                     "remainingCpuTime", -1, "scheduling", "automaticRestart",
-                     truth(json_object_get(scheduling, "automaticRestart")), "onHostMaintenance",
-                     text_of(scheduling, "onHostMaintenance"), "preemptible",
-                     strcmp(text_of(scheduling, "provisioningModel"), "SPOT") == 0
-                         ? "TRUE"
-                         : truth(json_object_get(scheduling, "preemptible")),
-                     "provisioningModel", text_of(scheduling, "provisioningModel"),
-                     "serviceAccounts", service_accounts(resource), "tags",
-                     tags ? json_deep_copy(tags) : json_array(), "virtualClock", "driftToken", "0",
-                     "zone", json_sprintf("projects/%s/zones/%s", project->number, instance->zone));
+    return json_pack(
+        "{s:o, s:s, s:s, s:o, s:{}, s:o, s:I, s:s, s:o, s:o, s:s, s:s, s:o, s:{}, s:s, s:i,"
+        " s:{s:s, s:s, s:s, s:s}, s:o, s:o, s:{s:s}, s:{}, s:o}",
+        "attributes", attributes(json_object_get(resource, "metadata")), "cpuPlatform",
+        text_of(resource, "cpuPlatform"), "description", text_of(resource, "description"), "disks",
+        disks(resource), "guestAttributes", "hostname", hostname(project, instance), "id",
+        (json_int_t)instance->id, "image", instance->image, "licenses", licenses(instance),
+        "machineType",
+        json_sprintf("projects/%s/machineTypes/%s", project->number,
+                     last_part(text_of(resource, "machineType"))),
+        "maintenanceEvent", "NONE", "name", instance->name, "networkInterfaces",
+        network_interfaces(project, instance), "partnerAttributes", "preempted", "FALSE",
+        "remainingCpuTime", -1, "scheduling", "automaticRestart",
+        truth(json_object_get(scheduling, "automaticRestart")), "onHostMaintenance",
+        text_of(scheduling, "onHostMaintenance"), "preemptible",
+        strcmp(text_of(scheduling, "provisioningModel"), "SPOT") == 0
+            ? "TRUE"
+            : truth(json_object_get(scheduling, "preemptible")),
+        "provisioningModel", text_of(scheduling, "provisioningModel"), "serviceAccounts",
+        service_accounts(resource), "tags", tags ? json_deep_copy(tags) : json_array(),
+        "virtualClock", "driftToken", "0", "vlanNetworkInterfaces", "zone",
+        json_sprintf("projects/%s/zones/%s", project->number, instance->zone));
 }
 
-json_t *emu_tree_make(const struct emu_tree_project *project, const struct emu_instance *instance)
+json_t *emu_tree_make(const struct emu_tree_project *project, const struct emu_instance *instance,
+                      const json_t *guest)
 {
     int64_t number = strtoll(project->number, NULL, 10);
-    return json_pack("{s:o, s:{s:{s:{}}}, s:{s:{}, s:I, s:s}, s:{s:s}}", "instance",
-                     instance_tree(project, instance), "oslogin", "authenticate", "sessions",
-                     "project", "attributes", "numericProjectId", (json_int_t)number, "projectId",
-                     project->id, "universe", "universeDomain", "googleapis.com");
+    json_t *tree =
+        json_pack("{s:o, s:{s:{s:{}}}, s:{s:{}, s:I, s:s}, s:{s:s}}", "instance",
+                  instance_tree(project, instance), "oslogin", "authenticate", "sessions",
+                  "project", "attributes", "numericProjectId", (json_int_t)number, "projectId",
+                  project->id, "universe", "universeDomain", "googleapis.com");
+    if (guest && emu_guest_attributes_enabled(tree))
+        json_object_set(json_object_get(tree, "instance"), "guestAttributes",
+                        (json_t *)(uintptr_t)guest);
+    return tree;
 }

@@ -14,7 +14,9 @@ struct emu_tree_project {
     const char *number; /* digits */
 };
 
-/* Make the document. New reference; NULL without memory. */
-json_t *emu_tree_make(const struct emu_tree_project *project, const struct emu_instance *instance);
+/* Make the document; `guest` is the instance's guest attributes, borrowed, NULL: none. New
+ * reference; NULL without memory. */
+json_t *emu_tree_make(const struct emu_tree_project *project, const struct emu_instance *instance,
+                      const json_t *guest);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/instant.h"
 #include "vm.h"
 
 struct emu_views {
@@ -55,26 +56,91 @@ static struct emu_view **place(struct emu_views *views, uint32_t ip)
     return of_vms ? &views->of_vm[ip & OFFSET_MASK] : NULL;
 }
 
+/* Put a view in a place; the place takes its reference. */
+static void replace(struct emu_views *views, struct emu_view **at, struct emu_view *view)
+{
+    pthread_mutex_lock(&views->lock);
+    unref(*at);
+    *at = view;
+    pthread_mutex_unlock(&views->lock);
+}
+
+static int64_t seconds_of(const json_t *timestamp)
+{
+    int64_t at = 0;
+    const char *text = json_string_value(timestamp);
+    return text && vmcp_instant_parse(text, &at, NULL) == 0 ? at : 0;
+}
+
 int emu_views_put(struct emu_views *views, const struct emu_tree_project *project,
-                  const struct emu_instance *instance, bool is_default, struct vmcp_error *err)
+                  const struct emu_instance *instance, const json_t *guest, bool is_default,
+                  struct vmcp_error *err)
 {
     struct emu_view *view = calloc(1, sizeof(*view));
     struct emu_view **at = is_default ? &views->others : place(views, instance->ip);
-    json_t *tree = emu_tree_make(project, instance);
+    json_t *tree = emu_tree_make(project, instance, guest);
     if (!view || !tree || !at) {
         free(view);
         json_decref(tree);
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of a VM");
     }
-    *view = (struct emu_view){.tree = tree, .refs = 1};
+    *view = (struct emu_view){.tree = tree, .refs = 1, .id = instance->id};
     view->ip = is_default ? 0 : instance->ip;
+    view->created = seconds_of(json_object_get(instance->resource, "creationTimestamp"));
     if (!is_default)
         snprintf(view->name, sizeof(view->name), "%s", instance->name);
-    pthread_mutex_lock(&views->lock);
-    unref(*at);
-    *at = view;
-    pthread_mutex_unlock(&views->lock);
+    replace(views, at, view);
     return 0;
+}
+
+int emu_views_put_default(struct emu_views *views, json_t *tree, int64_t created,
+                          struct vmcp_error *err)
+{
+    struct emu_view *view = calloc(1, sizeof(*view));
+    if (!view)
+        return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of a VM");
+    const json_t *id = json_object_get(json_object_get(tree, "instance"), "id");
+    *view = (struct emu_view){
+        .tree = tree, .refs = 1, .id = (uint64_t)json_integer_value(id), .created = created};
+    replace(views, &views->others, view);
+    return 0;
+}
+
+/* A tree that differs in the guest attributes only; all else is shared. Takes `guest`. */
+static json_t *with_guest(const json_t *tree, json_t *guest)
+{
+    json_t *made = json_copy((json_t *)(uintptr_t)tree);
+    json_t *instance = json_copy(json_object_get(tree, "instance"));
+    if (json_object_set_new(instance, "guestAttributes", guest) < 0 ||
+        json_object_set(made, "instance", instance) < 0) {
+        json_decref(made);
+        made = NULL;
+    }
+    json_decref(instance);
+    return made;
+}
+
+int emu_views_set_guest(struct emu_views *views, const struct emu_view *view, json_t *guest,
+                        struct vmcp_error *err)
+{
+    auto_free struct emu_view *made = calloc(1, sizeof(*made));
+    json_t *tree = NULL;
+    pthread_mutex_lock(&views->lock);
+    struct emu_view **at = view->ip ? place(views, view->ip) : &views->others;
+    bool there = *at && (*at)->id == view->id;
+    if (there && made)
+        tree = with_guest((*at)->tree, json_incref(guest));
+    if (tree) {
+        *made = **at;
+        made->tree = tree;
+        made->refs = 1;
+        unref(*at);
+        *at = steal(&made);
+    }
+    pthread_mutex_unlock(&views->lock);
+    json_decref(guest);
+    return tree || !there ? 0
+                          : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for the metadata of a VM");
 }
 
 void emu_views_drop(struct emu_views *views, uint32_t ip)

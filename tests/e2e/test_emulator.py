@@ -177,7 +177,8 @@ def test_metadata_listings(cloud):
     assert {"attributes/", "id", "machine-type", "network-interfaces/", "tags",
             "zone"} <= set(listing.text.split("\n"))
     assert listing.headers["Content-Type"] == "application/text"
-    assert cloud.v1("instance/service-accounts/default/").text == "aliases\nemail\nscopes\ntoken\n"
+    assert cloud.v1("instance/service-accounts/default/").text == (
+        "aliases\nemail\nidentity\nscopes\ntoken\n")
     assert cloud.v1("instance/service-accounts/default/scopes").text == CLOUD_PLATFORM + "\n"
     assert cloud.v1("instance/service-accounts/default/aliases").text == "default\n"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "waiting.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 #include <time.h>
 
 #include "clock.h"
@@ -16,13 +16,14 @@ static void leave(struct http_waiter *w)
     w->link = NULL;
 }
 
-/* An end of file waits to be read. The connection is suspended, so nobody else reads now. */
+/* Its client has closed its side, or the connection was reset. Looked for without reading: what
+ * came before the end (a request that was sent ahead, an alert of TLS) hides it from recv(). */
 static bool client_has_gone(const struct http_waiter *w)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    char byte;
-    return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    struct pollfd end = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+    return poll(&end, 1, 0) == 1 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 /* Resume those whose time has come or whose client has gone; all with `everyone`. Locked by the
