@@ -28,15 +28,37 @@ const struct launch_verb launch_verbs[] = {
 };
 enum { VERBS = sizeof(launch_verbs) / sizeof(*launch_verbs) - 1 };
 
+static const struct launch_verb *find_verb(const char *name)
+{
+    for (const struct launch_verb *v = launch_verbs; v->name; v++)
+        if (strcmp(name, v->name) == 0)
+            return v;
+    return NULL;
+}
+
+static int no_such_verb(const char *name)
+{
+    const char *near = vmcp_suggest(name, launch_verbs, VERBS, sizeof(*launch_verbs));
+    fprintf(stderr,
+            "vmcp-launch: usage: there is no verb `%.64s`%s%s; `vmcp-launch help` lists them\n",
+            name, near ? "; did you mean " : "", near ? near : "");
+    return VMCP_EXIT_USAGE;
+}
+
+/* `help VERB` is `VERB --help`. */
 static int help_main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    const char *name = argc > 1 && argv[1][0] != '-' ? argv[1] : "help";
+    const struct launch_verb *verb = find_verb(name);
+    if (!verb)
+        return no_such_verb(name);
+    if (verb->command)
+        return launch_help(verb->command);
     puts("vmcp-launch - from a signed machine to a running VM on Compute Engine\n\n"
          "usage: vmcp-launch [VERB] [options]\n");
     for (const struct launch_verb *v = launch_verbs; v->name; v++)
         printf("  %-16s %s\n", v->name, v->command ? v->command->summary : "list the verbs");
-    puts("\nWithout a verb it is `launch`. `vmcp-launch VERB --help` lists the options of a verb.");
+    puts("\nWithout a verb it is `launch`. `vmcp-launch help VERB` tells more of one.");
     return VMCP_EXIT_DONE;
 }
 
@@ -46,17 +68,11 @@ int main(int argc, char **argv)
     /* Tokens and keys are held in memory only: a crash is not to write them to the disk. */
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        return help_main(argc, argv);
+        return help_main(1, argv);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return launch_version_main(1, argv);
     if (argc < 2 || argv[1][0] == '-')
         return launch_main(argc, argv);
-    for (const struct launch_verb *v = launch_verbs; v->name; v++)
-        if (strcmp(argv[1], v->name) == 0)
-            return v->run(argc - 1, argv + 1);
-    const char *near = vmcp_suggest(argv[1], launch_verbs, VERBS, sizeof(*launch_verbs));
-    fprintf(stderr,
-            "vmcp-launch: usage: there is no verb `%.64s`%s%s; `vmcp-launch help` lists them\n",
-            argv[1], near ? "; did you mean " : "", near ? near : "");
-    return VMCP_EXIT_USAGE;
+    const struct launch_verb *verb = find_verb(argv[1]);
+    return verb ? verb->run(argc - 1, argv + 1) : no_such_verb(argv[1]);
 }

@@ -185,6 +185,9 @@ int launch_run_fetch(struct launch_run *run, struct vmcp_error *err)
     int rc = http_certificates_check(&files, err);
     if (rc == 0)
         rc = ask_patiently(run, &ask, err);
+    if (rc == -VMCP_E_DOMAIN_MISMATCH && !s->domain)
+        launch_advise(run->report,
+                      "the domain is the endpoint's host, unless --domain names another");
     if (rc < 0)
         return rc;
     if (!*run->machine)

@@ -84,7 +84,7 @@ const char *launch_advice(const char *code, const char *message, const char *who
     const char *role = is_denied(code) ? role_for(message) : NULL;
     if (role) {
         snprintf(buffer, (size_t)size,
-                 "%s lacks that permission: grant it %s, or a role made from `vmcp-launch "
+                 "that permission is missing: grant %s %s, or a role made from `vmcp-launch "
                  "least-privilege`",
                  who, role);
         return buffer;

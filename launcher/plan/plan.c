@@ -192,16 +192,33 @@ int launch_plan_make(const struct launch_subject *subject, const char *zone, int
     return 0;
 }
 
+/* What is too long for a column keeps its two ends; UTF-8 is cut between characters. */
+static void shorten(char *text, size_t width)
+{
+    static const char gap[] = "...";
+    size_t len = strlen(text);
+    if (len <= width)
+        return;
+    size_t head = (width - 3) / 2, tail = len - (width - 3 - head);
+    while (head && (text[head] & 0xc0) == 0x80)
+        head--;
+    while (tail < len && (text[tail] & 0xc0) == 0x80)
+        tail++;
+    memcpy(text + head, gap, 3);
+    memmove(text + head + 3, text + tail, len - tail + 1);
+}
+
 void launch_plan_print(const struct launch_plan *plan)
 {
     size_t i;
     json_t *row;
     json_array_foreach(plan->origins, i, row)
     {
-        char path[200], shown[48]; /* a path holds the signed machine's own names */
+        char path[200], shown[1024]; /* a path holds the signed machine's own names */
         launch_clean(launch_rules_text(row, "path"), path, sizeof(path));
         launch_clean(launch_rules_text(row, "value"), shown, sizeof(shown));
-        fprintf(stderr, "  %-44s %-47s  %s\n", path, shown, launch_rules_text(row, "from"));
+        shorten(shown, 47);
+        fprintf(stderr, "  %-48s %-47s  %s\n", path, shown, launch_rules_text(row, "from"));
     }
 }
 

@@ -54,7 +54,11 @@ static void print_machine(const json_t *row)
         puts("damaged");
         return;
     }
-    printf("serial %lld\n", (long long)json_integer_value(json_object_get(row, "serial")));
+    long long serial = json_integer_value(json_object_get(row, "serial"));
+    if (serial < 0)
+        puts("no answer yet");
+    else
+        printf("serial %lld\n", serial);
     for (size_t i = 0; i < json_array_size(vms); i++) {
         const json_t *vm = json_array_get(vms, i);
         printf("  VM %s, id %s, in %s of %s\n", json_string_value(json_object_get(vm, "name")),

@@ -195,3 +195,42 @@ def test_json_steers_no_terminal(world):
     text = on_a_terminal(world, "plan", "--name-suffix", "b").strip()
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)
     assert "\u009b31m" in json.dumps(json.loads(text), ensure_ascii=False)
+
+
+# --- and words
+
+def words(world, *args, base=True):
+    command = [a for a in world.command(*args, base=base) if a != "--json"]
+    done = subprocess.run(command, env=world.env, capture_output=True, text=True, check=False,
+                          timeout=60)
+    return done.stdout + done.stderr
+
+
+def test_table_of_a_plan_shows_both_ends(world):
+    """An image differs from another by its date, which is last."""
+    world.responder.machine["userData"] = "#!/bin/sh\n# " + "\u00e9\u2026" * 200
+    text = words(world, "plan")
+    row, = [line for line in text.splitlines() if "sourceImage " in line]
+    assert "projects/debian-cloud" in row and "...2-bookworm-v20240110 " in row
+    assert "\ufffd" not in text
+
+
+def test_help_of_a_verb():
+    assert plain("help", "delete") == plain("delete", "--help") != plain("help")
+    assert plain("help", "help") == plain("help") == plain("--help")
+    done = subprocess.run([LAUNCH, "help", "delet"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "did you mean delete" in done.stderr
+
+
+def test_domain_of_an_address(world):
+    """Whoever asks at an address is told what the domain then is."""
+    world.responder.domain = "cfg.example.org"
+    report = world.refused("domain-mismatch", 1).report
+    assert "--domain" in report["advice"][0]
+    assert "advice" not in world.refused("domain-mismatch", 1, "--domain", "else.example").report
+
+
+def test_state_of_a_machine_that_never_answered(world):
+    world.responder.fail = lambda: (404, "text/plain", "")
+    world.refused("responder-error", 4)
+    assert "flask-app of 127.0.0.1: no answer yet" in words(world, "state", "show", base=False)

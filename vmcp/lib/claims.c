@@ -140,8 +140,8 @@ static int check_serial(const json_t *p, const struct vmcp_expect *e, struct vmc
         return rc;
     if (a->serial < e->min_serial)
         return vmcp_fail_at(err, VMCP_E_SERIAL, "serial",
-                            "serial %lld is under %lld, which was seen before: the server is "
-                            "stale, or its file was put back",
+                            "serial %lld is under %lld, which was seen or asked for: the "
+                            "server is stale, or its file was put back",
                             (long long)a->serial, (long long)e->min_serial);
     return 0;
 }
