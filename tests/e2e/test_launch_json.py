@@ -211,7 +211,7 @@ def test_table_of_a_plan_shows_both_ends(world):
     world.responder.machine["userData"] = "#!/bin/sh\n# " + "\u00e9\u2026" * 200
     text = words(world, "plan")
     row, = [line for line in text.splitlines() if "sourceImage " in line]
-    assert "projects/debian-cloud" in row and "...2-bookworm-v20240110 " in row
+    assert "projects/debian-cloud" in row and "...-12-bookworm-v20240110 " in row
     assert "\ufffd" not in text
 
 
