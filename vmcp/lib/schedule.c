@@ -107,8 +107,8 @@ static int take_value(struct reader *r, int *ret, struct vmcp_error *err)
     if (*ret >= r->field->min && *ret <= r->field->max)
         return 0;
     r->at = from;
-    return vmcp_fail(err, VMCP_E_USAGE, "a %s is %d to %d", r->field->what, r->field->min,
-                     r->field->max);
+    return vmcp_fail(err, VMCP_E_USAGE, "%s %s is %d to %d", r->field->what[0] == 'h' ? "an" : "a",
+                     r->field->what, r->field->min, r->field->max);
 }
 
 /* `/N` behind a range. */
