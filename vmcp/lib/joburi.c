@@ -75,9 +75,9 @@ static int take_authority(const char *uri, struct vmcp_joburi *u, size_t *at,
         return vmcp_fail(err, VMCP_E_URL_MALFORMED, "an IPv6 address stands in brackets");
     int rc = take_host(from + is_v6, host - 2 * (size_t)is_v6, is_v6, u, err);
     if (rc == 0 && colon) {
-        *at += host + 1;
         rc = take_port(colon + 1, len - host - 1, u, err);
-        *at -= host + 1;
+        if (rc < 0)
+            *at += host + 1;
     }
     if (rc == 0)
         *at += len;
