@@ -16,7 +16,8 @@ struct impersonated {
     char *url, *body;
 };
 
-int launch_impersonation_url(const char *iam, const char *email, char **ret, struct vmcp_error *err)
+int launch_iam_url(const char *iam, const char *email, const char *method, char **ret,
+                   struct vmcp_error *err)
 {
     *ret = NULL;
     if (!launch_is_account(email) || strcmp(email, "default") == 0)
@@ -24,10 +25,15 @@ int launch_impersonation_url(const char *iam, const char *email, char **ret, str
                          "`%.64s` is no service account's e-mail address, such as "
                          "deployer@web-1234.iam.gserviceaccount.com",
                          email);
-    if (asprintf(ret, "%sv1/projects/-/serviceAccounts/%s:generateAccessToken", iam, email) >= 0)
+    if (asprintf(ret, "%sv1/projects/-/serviceAccounts/%s:%s", iam, email, method) >= 0)
         return 0;
     *ret = NULL;
     return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a URL");
+}
+
+int launch_impersonation_url(const char *iam, const char *email, char **ret, struct vmcp_error *err)
+{
+    return launch_iam_url(iam, email, "generateAccessToken", ret, err);
 }
 
 /* Seconds from `now` to an RFC 3339 time; -1 for what is none. */

@@ -114,14 +114,26 @@ static int sign(const struct launch_keyfile *keyfile, json_t *claims, char **ret
 /* Ten seconds back: a clock that runs a little ahead is no reason to be refused. */
 enum { BACK = 10 };
 
-int launch_keyfile_assertion(const struct launch_keyfile *keyfile, const char *audience,
-                             const char *scope, long long now, char **ret, struct vmcp_error *err)
+static int sign_grant(const struct launch_keyfile *keyfile, const char *audience, const char *name,
+                      const char *value, long long now, char **ret, struct vmcp_error *err)
 {
     return sign(keyfile,
-                json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, "scope", scope, "aud",
+                json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", keyfile->email, name, value, "aud",
                           audience, "iat", (json_int_t)(now - BACK), "exp",
                           (json_int_t)(now + LAUNCH_JWT_LIFE)),
                 ret, err);
+}
+
+int launch_keyfile_assertion(const struct launch_keyfile *keyfile, const char *audience,
+                             const char *scope, long long now, char **ret, struct vmcp_error *err)
+{
+    return sign_grant(keyfile, audience, "scope", scope, now, ret, err);
+}
+
+int launch_keyfile_identity(const struct launch_keyfile *keyfile, const char *audience,
+                            const char *target, long long now, char **ret, struct vmcp_error *err)
+{
+    return sign_grant(keyfile, audience, "target_audience", target, now, ret, err);
 }
 
 int launch_keyfile_token(const struct launch_keyfile *keyfile, const char *audience, long long now,

@@ -40,6 +40,11 @@ VMCP_MUST_CHECK int launch_keyfile_assertion(const struct launch_keyfile *keyfil
                                              const char *audience, const char *scope, long long now,
                                              char **ret, struct vmcp_error *err);
 
+/* The same for an identity token for `target`, whoever that is. */
+VMCP_MUST_CHECK int launch_keyfile_identity(const struct launch_keyfile *keyfile,
+                                            const char *audience, const char *target, long long now,
+                                            char **ret, struct vmcp_error *err);
+
 /* A JWT that is itself the token, for nobody but `audience`, an origin with a slash at its end. */
 VMCP_MUST_CHECK int launch_keyfile_token(const struct launch_keyfile *keyfile, const char *audience,
                                          long long now, char **ret, struct vmcp_error *err);

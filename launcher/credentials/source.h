@@ -88,8 +88,26 @@ VMCP_MUST_CHECK int launch_source_impersonated(struct launch_source *base, const
                                                const json_t *delegates, int64_t lifetime,
                                                const struct launch_purpose *purpose,
                                                struct launch_source **ret, struct vmcp_error *err);
-/* The URL of an account's generateAccessToken. New string, free(). */
+/* Identity tokens (OpenID Connect) for `audience` (copied), whoever that is: of a key's account, of
+ * the VM's own, or of another account by way of `base`, which is taken in every case; `url` is then
+ * that of its generateIdToken. What else a source is made from is as above. */
+VMCP_MUST_CHECK int launch_identity_service_account(const char *where, const json_t *document,
+                                                    const struct launch_purpose *purpose,
+                                                    const char *audience,
+                                                    struct launch_source **ret,
+                                                    struct vmcp_error *err);
+VMCP_MUST_CHECK int launch_identity_metadata(const struct launch_metadata *metadata,
+                                             const char *audience, struct launch_source **ret,
+                                             struct vmcp_error *err);
+VMCP_MUST_CHECK int launch_identity_impersonated(struct launch_source *base, const char *url,
+                                                 const struct launch_purpose *purpose,
+                                                 const char *audience, struct launch_source **ret,
+                                                 struct vmcp_error *err);
+
+/* The URL of an account's generateAccessToken or of another method. New string, free(). */
 VMCP_MUST_CHECK int launch_impersonation_url(const char *iam, const char *email, char **ret,
                                              struct vmcp_error *err);
+VMCP_MUST_CHECK int launch_iam_url(const char *iam, const char *email, const char *method,
+                                   char **ret, struct vmcp_error *err);
 
 #endif
