@@ -50,7 +50,7 @@ $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/vmcpd: LIBS = -lmicrohttpd -lgnutls -ljansson -lcrypto -lseccomp
 $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH)): ALL_CFLAGS += -Ilauncher
-$(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz
+$(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz -lsqlite3
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
 $(B)/obj/vmcp/server/assets.o: $(wildcard vmcp/server/page/*)
