@@ -14,9 +14,9 @@ KNOWN = ["--domain", "127.0.0.1", "--machine", "flask-app"]
 
 
 class Cloud:
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, driver="none"):
         self.folder = folder
-        self.emulator = Emulator(folder, *options).start()
+        self.emulator = Emulator(folder, *options, driver=driver).start()
         self.responder = Responder()
         self.trust = folder / "trust.pem"
         self.trust.write_text(self.responder.pem())
@@ -25,7 +25,8 @@ class Cloud:
                     if not re.match(r"VMCP_|GCE_|CLOUDSDK_|GOOGLE_", k)}
         self.env.update(GCE_METADATA_HOST=f"127.0.0.1:{self.emulator.metadata_port}",
                         CLOUDSDK_CONFIG=str(folder / "gcloud"),
-                        CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=f"http://127.0.0.1:{port}/compute/v1/")
+                        CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE=f"http://127.0.0.1:{port}/compute/v1/",
+                        CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS=f"http://127.0.0.1:{port}/")
 
     def run(self, *args, code=0, ask=True):
         base = ["--endpoint", self.responder.url, "--machine", "flask-app", "--trust",
@@ -48,8 +49,8 @@ class Cloud:
 def cloud(tmp_path):
     made = []
 
-    def make(*options):
-        made.append(Cloud(tmp_path, *options))
+    def make(*options, **how):
+        made.append(Cloud(tmp_path, *options, **how))
         return made[-1]
     yield make
     for c in made:
@@ -107,6 +108,68 @@ def test_account_that_may_not_be_given(cloud, tmp_path):
                    "--allow-service-account", other, code=6)
     assert any("roles/iam.serviceAccountUser" in a for a in report.get("advice", [])), report
 
+
+
+def account(name):
+    return f"{name}@{PROJECT}.iam.gserviceaccount.com"
+
+
+CREATOR = "roles/iam.serviceAccountTokenCreator"
+
+
+def chain(tmp_path, *grants):
+    """A caller with a key, two in between, and the one that may make VMs."""
+    options = []
+    for name in ("caller", "first", "second", "maker"):
+        options += ["--service-account", account(name)]
+    for name, role in (("maker", "roles/compute.instanceAdmin.v1"), *grants):
+        options += ["--grant", f"{account(name)}={role}"]
+    return [*options, "--key", f"{account('caller')}={tmp_path}/key.json"]
+
+
+AS = ["--project", PROJECT, "--zone", ZONE, "--impersonate-service-account"]
+
+
+def test_impersonation(cloud, tmp_path):
+    c = cloud(*chain(tmp_path, ("caller", CREATOR)))
+    key = ["--credentials", str(tmp_path / "key.json")]
+    c.run("launch", *key, "--project", PROJECT, "--zone", ZONE, code=6)  # the caller itself may not
+    made = c.run("launch", *key, *AS, account("maker"))["instances"][0]
+    there, = c.run("status", *key, *AS, account("maker"), ask=False)["instances"]
+    assert made["outcome"] == "created" and (there["id"], there["status"]) == (made["id"], "RUNNING")
+
+
+def test_impersonation_by_way_of_delegates(cloud, tmp_path):
+    c = cloud(*chain(tmp_path, *((n, CREATOR) for n in ("caller", "first", "second"))))
+    who = ",".join(account(n) for n in ("first", "second", "maker"))
+    made = c.run("launch", "--credentials", str(tmp_path / "key.json"), *AS, who)["instances"][0]
+    assert made["outcome"] == "created"
+
+
+def test_impersonation_is_denied_in_the_middle(cloud, tmp_path):
+    c = cloud(*chain(tmp_path, ("caller", CREATOR), ("first", CREATOR)))
+    who = ",".join(account(n) for n in ("first", "second", "maker"))
+    report = c.run("launch", "--credentials", str(tmp_path / "key.json"), *AS, who, code=5)
+    assert report["code"] == "credentials" and CREATOR in report["detail"]
+
+
+READY = """#!/bin/bash
+sleep 1
+curl -sS -X PUT --data 'up since now' -H 'Metadata-Flavor: Google' \\
+    "http://$GCE_METADATA_HOST/computeMetadata/v1/instance/guest-attributes/vmcp/ready"
+"""
+
+
+def test_wait_guest(cloud):
+    """The VM's own script sets what is waited for."""
+    c = cloud(driver="process")
+    c.responder.machine["userData"] = READY
+    made = c.run("launch", "--wait-guest", "vmcp/ready", "--api-timeout", "30")["instances"][0]
+    assert (made["outcome"], made["guest"]) == ("created", "up since now")
+    c.responder.machine["userData"] = "#!/bin/bash\ntrue\n"
+    report = c.run("launch", "--name-suffix", "b", "--wait-guest", "vmcp/ready", "--api-timeout", "2",
+                   code=8)
+    assert report["code"] == "timeout" and "enable-guest" not in report["detail"]
 
 
 
