@@ -26,7 +26,7 @@ MEMCHECK = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
             "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes"]
 # Where threads share something: reloads, the log, the metrics, connections and their limits.
 THREADED = ["vmcpd_reload", "vmcpd_watch", "vmcpd_log", "vmcpd_metrics", "vmcpd_faults",
-            "vmcpd_malformed", "http_limits", "http_tls"]
+            "vmcpd_malformed", "http_limits", "http_ends", "http_tls"]
 # These measure time or memory, or take the whole machine: one after the other. All others run a few
 # at a time (most of them wait most of the time).
 ALONE = ["http_limits", "http_flood", "vmcpd_big", "vmcpd_memory", "vmcpd_faults", "vmcp_verify",
