@@ -153,6 +153,9 @@ def test_lint(tool, scratch):
     assert f"{configs}/jobs/bad.json:1:31: error: a month is 1 to 12" in done.out
     assert f"{configs}/jobs/bad.json:2:2: error: `httpTraget` is unknown here; did you mean " \
            "`httpTarget`?" in done.out
+    zone = {"job": {**JOB["job"], "timeZone": "Europe/Atlantis"}}
+    done = tool("lint", "-", stdin=json.dumps(zone).encode())
+    assert done.code == 0 and "warning: there is no such time zone on this machine" in done.out
     # where a file lies says what it has to be
     write_json(configs / "stray.json", JOB)
     write_json(configs / "jobs" / "machine.json", MACHINE)

@@ -451,7 +451,7 @@ def odd_answers(keys):
             "exp big": {"exp": 2 ** 53}, "serial str": {"serial": "7"}, "serial -": {"serial": -7},
             "serial big": {"serial": 2 ** 53}, "serial max": {"serial": 2 ** 53 - 1},
             "serial null": {"serial": None}, "extra": {"foo": {"bar": [1.5]}}, "gce": {"gce": {}},
-            "gce []": {"gce": []}, "count": {"count": 3}, "count 0": {"count": 0},
+            "gce []": {"gce": []}, "job": {"job": {}}, "count": {"count": 3}, "count 0": {"count": 0},
             "count 1001": {"count": 1001}, "count real": {"count": 1.5}, "machine []": {
                 "machine": []}, "machine str": {"machine": "web"}}.items():
         made[f"claim {name}"] = sign(head, {**body, **claims_})

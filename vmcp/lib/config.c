@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auto.h"
 #include "buf.h"
@@ -243,6 +244,16 @@ static void check_document(json_t *root, enum vmcp_config_want want, int dirfd,
     }
 }
 
+/* A time zone is known where the job runs, and perhaps not here: no more than a word of warning. */
+static void hint_zone(const struct vmcp_config *c, struct vmcp_diags *diags)
+{
+    const char *name = json_string_value(json_object_get(c->job, "timeZone"));
+    auto_zone struct vmcp_zone *zone = NULL;
+    struct vmcp_error err;
+    if (name && access(VMCP_ZONE_DIR "/Europe", F_OK) == 0 && vmcp_zone_load(name, &zone, &err) < 0)
+        vmcp_diag_warning(diags, "/job/timeZone", false, "%s", err.text);
+}
+
 /* A fault of the JSON itself, as a diagnosis with its place. */
 static void add_syntax_error(struct vmcp_diags *diags, const struct vmcp_error *err)
 {
@@ -273,6 +284,8 @@ int vmcp_config_parse_as(enum vmcp_config_want want, const char *name, const cha
         check_document(root, want, dirfd, &c, diags);
         if (diags->want_gce && diags->errors == before && c.kind == VMCP_KIND_MACHINE)
             vmcp_gcehint_check(&c, diags);
+        else if (diags->want_gce && diags->errors == before)
+            hint_zone(&c, diags);
         vmcp_diags_locate(diags, text, len);
     }
     if (diags->errors > before) {

@@ -23,7 +23,8 @@ struct vmcp_diags {
     struct vmcp_diag *items; /* owned */
     size_t count;
     size_t errors;        /* how many of them */
-    bool want_gce;        /* set by the caller: vmcp_config_load() is to add what gcehint.h says */
+    bool want_gce;        /* set by the caller: vmcp_config_load() is to add what gcehint.h says,
+                      and whether a job's time zone is known here */
     const char *universe; /* set by the caller, borrowed: where a job's access token may go; NULL:
                              that is not checked */
 };

@@ -19,13 +19,12 @@
 #define VMCP_USER_DATA_MAX     (256 * 1024)     /* a metadata value of Compute Engine */
 #define VMCP_PARAMETER_KEY_MAX 128              /* a VMCP parameter's name */
 #define VMCP_PARAMETERS_MAX    256              /* VMCP parameters of one machine */
-#define VMCP_MACHINES_MAX      100000           /* in one catalogue */
+#define VMCP_MACHINES_MAX      100000           /* in one catalogue; of jobs as many */
 #define VMCP_COUNT_MAX         1000             /* VMs of one machine */
 #define VMCP_DIAGS_MAX         1000             /* errors and warnings of one file */
 #define VMCP_SERIAL_MAX        9007199254740991 /* 2^53-1: what every JSON reader can hold */
 
 /* jobs */
-#define VMCP_JOBS_MAX              100000      /* in one catalogue */
 #define VMCP_JOB_URI_MAX           2083        /* Cloud Scheduler's */
 #define VMCP_JOB_HEADERS_MAX       100         /* of one request */
 #define VMCP_JOB_HEADERS_BYTES_MAX (80 * 1024) /* names and values; Cloud Scheduler's */

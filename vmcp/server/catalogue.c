@@ -155,9 +155,8 @@ static int list_folder(const char *folder, struct arrivals *ret, struct vmcp_err
     if (count < 0)
         return vmcp_fail_at(err, VMCP_E_CONFIG, folder,
                             "--configs: the folder cannot be opened: %s", strerror(errno));
-    int max = ret->kind == VMCP_KIND_JOB ? VMCP_JOBS_MAX : VMCP_MACHINES_MAX;
-    if (count > max)
-        rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d %ss", max,
+    if (count > VMCP_MACHINES_MAX)
+        rc = vmcp_fail_at(err, VMCP_E_LIMIT, folder, "more than %d %ss", VMCP_MACHINES_MAX,
                           vmcp_kind_name(ret->kind));
     ret->items = calloc((size_t)count + 1, sizeof(*ret->items));
     if (rc == 0 && !ret->items)

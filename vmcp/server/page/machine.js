@@ -28,6 +28,8 @@ function checkParameter(key, value, others) {
 
 /* 8. */
 function checkMachine(payload) {
+    if ("job" in payload)
+        refuse("claims-malformed", "the claim `job` does not stand beside a machine");
     const machine = payload.machine;
     if (!isObject(machine))
         refuse("machine-invalid", "a machine is a JSON object");
