@@ -1177,7 +1177,9 @@ def test_key_file_is_never_overwritten_and_outlives_a_restart():
     (["--service-account", "a1", "--grant", "a1"], "EMAIL=ROLE"),
     (["--key", "x"], "EMAIL=FILE"), (["--key", "ghost=/tmp/x"], "no such service account"),
     (["--service-account", "A B"], "not a service account"), (["--vm-driver", "cloud"], "cloud"),
-    (["--operation-delay", "-1"], "whole number"), (["--nothing"], "no option --nothing"),
+    (["--operation-delay", "-1"], "whole number"), (["--quota", "CPUS"], "NAME=NUMBER"),
+    (["--quota", "CPUS=-1"], "NAME=NUMBER"), (["--quota", "CPUS=1x"], "NAME=NUMBER"),
+    (["--quota", "GPUS=1"], "no such quota"), (["--nothing"], "no option --nothing"),
     (["extra"], "one too many"), (["--api", "127.0.0.1"], "ADDR:PORT")])
 def test_usage_errors(args, message):
     if args[0] in ("--vm-driver", "--api"):

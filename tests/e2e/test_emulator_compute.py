@@ -19,8 +19,10 @@ def cloud():
     folder = scratch()
     emulator = Emulator(folder, "--project", PROJECT).start()
     yield emulator
-    emulator.stop()
+    code = emulator.stop()
+    stderr = (emulator.folder / "stderr").read_text()
     remove(folder)
+    assert code == 0, stderr
 
 
 def done(cloud, answer, place=f"zones/{ZONE}"):

@@ -21,8 +21,10 @@ def shared():
     folder = scratch()
     emulator = Emulator(folder, "--project", PROJECT).start()
     yield emulator
-    emulator.stop()
+    code = emulator.stop()
+    stderr = (emulator.folder / "stderr").read_text()
     remove(folder)
+    assert code == 0, stderr
 
 
 @pytest.fixture

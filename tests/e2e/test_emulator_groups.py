@@ -21,8 +21,10 @@ def cloud():
     emulator = Emulator(folder, "--project", PROJECT).start()
     make_template(emulator)
     yield emulator
-    emulator.stop()
+    code = emulator.stop()
+    stderr = (emulator.folder / "stderr").read_text()
     remove(folder)
+    assert code == 0, stderr
 
 
 def make_template(cloud, name="web", **properties):
