@@ -47,6 +47,15 @@ static void read_persona(const json_t *tree, struct emu_persona *ret)
         snprintf(ret->number, sizeof(ret->number), "%" JSON_INTEGER_FORMAT, number);
 }
 
+/* PATH, or PATH:LINE:COLUMN. */
+static int put_path(struct vmcp_error *err, const char *path)
+{
+    char at[sizeof(err->where)];
+    snprintf(at, sizeof(at), "%s", err->where);
+    snprintf(err->where, sizeof(err->where), "%.47s%s%.40s", path, at[0] ? ":" : "", at);
+    return -(int)err->code;
+}
+
 int emu_metadata_file_read(const char *path, json_t **ret_tree, struct emu_persona *ret_persona,
                            struct vmcp_error *err)
 {
@@ -59,7 +68,7 @@ int emu_metadata_file_read(const char *path, json_t **ret_tree, struct emu_perso
     if (rc == 0)
         rc = emu_metadata_schema_tree(document, ret_tree, err);
     if (rc < 0)
-        return vmcp_error_locate(err, path);
+        return put_path(err, path);
     if (ret_persona)
         read_persona(*ret_tree, ret_persona);
     return 0;

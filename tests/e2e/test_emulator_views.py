@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """gce-emulator: each VM's own metadata server. No VM boots here: in a network namespace of our own,
 curl asks from the addresses that VMs would have."""
+import datetime
 import json
 import shutil
 import subprocess
 import time
 
+import jwt
 import pytest
 
 from emulator import (CLOUD_PLATFORM, EMULATOR, IMAGE, PROJECT, ZONE, Answer, instance_body, remove,
@@ -243,3 +245,68 @@ def test_deletion_ends_a_wait_with_404(lab):
     lab.change("DELETE", "instances/brief")
     assert lab.read(waiter).status == 404
     assert lab.ask("instance/name", vm=4).status == 404
+
+
+def write_guest(lab, vm, path, value=None):
+    """PUT, or DELETE without a value."""
+    more = ["-X", "PUT", "--data-binary", value] if value is not None else ["-X", "DELETE"]
+    return lab.curl("--interface", f"10.128.0.{vm}", "-H", "Metadata-Flavor: Google", *more,
+                    f"http://127.0.0.1{V1}instance/guest-attributes/{path}")
+
+
+def test_guest_attributes_of_a_vm(lab):
+    """Row 9: the guest writes at its metadata server, the API reads; each VM has its own."""
+    switch = {"items": [{"key": "enable-guest-attributes", "value": "TRUE"}]}
+    lab.change("POST", "instances", instance_body("guest", metadata=switch))
+    lab.change("POST", "instances", instance_body("other", metadata=switch))
+    vm, other = (int(lab.api("GET", f"instances/{n}")["networkInterfaces"][0]["networkIP"].split(".")[3])
+                 for n in ("guest", "other"))
+    assert write_guest(lab, 2, "a/b", "x").status == 403  # it is not enabled for that one
+    for path, value in (("hostkeys/ssh-ed25519", "AAAA"), ("hostkeys/ssh-rsa", "BBBB"),
+                        ("guest-agent/sshable", "1")):
+        assert write_guest(lab, vm, path, value).status == 200
+    assert lab.ask("instance/guest-attributes/", vm=other).text == ""
+    answer = lab.api("GET", "instances/guest/getGuestAttributes?queryPath=hostkeys/")
+    assert answer["kind"] == "compute#guestAttributes" and answer["queryPath"] == "hostkeys/"
+    assert answer["queryValue"]["items"] == [
+        {"namespace": "hostkeys", "key": "ssh-ed25519", "value": "AAAA"},
+        {"namespace": "hostkeys", "key": "ssh-rsa", "value": "BBBB"}]
+    one = lab.api("GET", "instances/guest/getGuestAttributes?queryPath=hostkeys/ssh-rsa")
+    assert [i["value"] for i in one["queryValue"]["items"]] == ["BBBB"]
+    everything = lab.api("GET", "instances/guest/getGuestAttributes")
+    assert len(everything["queryValue"]["items"]) == 3
+    value = lab.api("GET", "instances/guest/getGuestAttributes?variableKey=guest-agent/sshable")
+    assert value["variableValue"] == "1"
+    assert write_guest(lab, vm, "hostkeys/ssh-rsa").status == 200
+    assert write_guest(lab, vm, "hostkeys/ssh-rsa").status == 404
+    # Other changes of the instance leave them as they are; switched off, they are not shown.
+    old = lab.api("GET", "instances/guest")["metadata"]["fingerprint"]
+    lab.change("POST", "instances/guest/setMetadata", {
+        "fingerprint": old, "items": switch["items"] + [{"key": "now", "value": "here"}]})
+    assert lab.ask("instance/guest-attributes/hostkeys/ssh-ed25519", vm=vm).text == "AAAA"
+    old = lab.api("GET", "instances/guest")["metadata"]["fingerprint"]
+    lab.change("POST", "instances/guest/setMetadata", {"fingerprint": old, "items": []})
+    assert lab.ask("instance/guest-attributes/", vm=vm).status == 403
+    assert lab.ask("instance/?recursive=true", vm=vm).json["guestAttributes"] == {}
+    # Another instance at the same address has none of them.
+    lab.change("DELETE", "instances/guest")
+    lab.change("POST", "instances", instance_body("guest", metadata=switch))
+    assert lab.ask("instance/name", vm=vm).text == "guest"
+    assert lab.ask("instance/guest-attributes/", vm=vm).text == ""
+    for name in ("guest", "other"):
+        lab.change("DELETE", f"instances/{name}")
+
+
+def test_identity_of_a_vm(lab):
+    """Row 8: the instance that it names is the one that the API knows."""
+    resource = lab.api("GET", "instances/rich")
+    token = lab.ask("instance/service-accounts/default/identity?audience=a&format=full&licenses=TRUE").text
+    claims = jwt.decode(token, options={"verify_signature": False})
+    machine = claims["google"]["compute_engine"]
+    created = datetime.datetime.fromisoformat(resource["creationTimestamp"]).timestamp()
+    assert machine["instance_id"] == resource["id"] and machine["instance_name"] == "rich"
+    assert machine["zone"] == ZONE and machine["project_id"] == PROJECT
+    assert abs(machine["instance_creation_timestamp"] - created) <= 1
+    assert machine["license_id"] == ["2147286739765738111"]
+    assert claims["email"] == f"vm1@{PROJECT}.iam.gserviceaccount.com"
+    assert lab.ask("instance/service-accounts/default/identity?audience=a", vm=3).status == 404
