@@ -16,7 +16,7 @@ from emulator import (CLOUD_PLATFORM, EMULATOR, IMAGE, PROJECT, ZONE, Answer, in
 V1 = "/computeMetadata/v1/"
 NAMES = ["unshare", "nsenter", "ip", "curl"]
 SCRIPT = """ip link set lo up
-for i in 1 2 3 4 9; do ip addr add 10.128.0.$i/32 dev lo; done
+for i in 1 2 3 4 5 9; do ip addr add 10.128.0.$i/32 dev lo; done
 exec "$@" """
 
 
