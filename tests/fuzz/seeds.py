@@ -69,6 +69,26 @@ def machine_files():
     yield b'{"name":"n","name":"n","secret":7,"Secret":"s","ram":1,"memory":1,"userDataFile":"x"}'
 
 
+def job_files():
+    yield from (p.read_bytes() for p in sorted((ROOT / "configs" / "jobs").glob("*.json")))
+    yield dump({"serial": 1, "job": {"schedule": "every 5 minutes", "launch": "web"}})
+    yield dump({"job": {
+        "schedule": "0,30 9-17/2 1 JAN-MAR MON", "timeZone": "Europe/Berlin", "state": "PAUSED",
+        "retryConfig": {"retryCount": 5, "maxRetryDuration": "60s", "minBackoffDuration": "0.5s",
+                        "maxBackoffDuration": "9s", "maxDoublings": 2},
+        "attemptDeadline": "30s", "onMissed": "runOnce", "onDoubt": "retry",
+        "previousDefault": {"a": {"b": 1}},
+        "httpTarget": {"uri": "https://a.example:8443/x?y=${vmcp.previous.a.b}",
+                       "httpMethod": "PUT", "body": "JHt2bWNwLnV1aWR9",
+                       "headers": {"X-A": "${vmcp.attempt} $${vmcp.x"},
+                       "oidcToken": {"serviceAccountEmail": "a@b.c", "audience": "d"}}}})
+
+
+def zones():
+    for name in ("Europe/Berlin", "Etc/GMT+3", "Asia/Gaza", "America/Nuuk"):
+        yield Path("/usr/share/zoneinfo", name).read_bytes()
+
+
 def answers():
     for claims in (CLAIMS, {**CLAIMS, "gce": GCE, "count": 3}, {**CLAIMS, "aud": ["x"]},
                    {**CLAIMS, "exp": 1e3}, {**CLAIMS, "serial": 2**53}):
@@ -129,14 +149,19 @@ def keylists():
 
 
 SEEDS = {"answer": answers, "config": machine_files, "forwarded": forwarded,
-         "json": lambda: [*machine_files(), *others("jsontestsuite/test_*/*.json")],
+         "job": job_files, "json": lambda: [*machine_files(), *others("jsontestsuite/test_*/*.json")],
          "jws": tokens, "key": lambda: [*KEYS, *map(pem, KEYS)], "keylist": keylists,
-         "macro": macros, "question": questions, "target": targets, "trust": trust_files}
+         "macro": macros, "question": questions, "target": targets, "trust": trust_files,
+         "zone": zones}
 
 # Words that mutations are to try.
 WORDS = {"answer": [*CLAIMS, *HEADER, *MACHINE, "crit", "b64", "count", "gce", "signature"],
          "config": ["machine", "gce", "v1", "count", "serial", "diskURL", "diskChecksum", "ram",
                     "${vmcp.", "${vmcp.hmac.", "metadata", "items", "networkInterfaces", *MACHINE],
+         "job": ["job", "httpTarget", "uri", "headers", "body", "bodyJson", "oauthToken",
+                 "oidcToken", "launch", "${vmcp.uuid}", "${vmcp.previous.", "${vmcp.attempt}",
+                 "https://", "*/5", "every ", "minutes", "hours", "MON", "serial"],
+         "zone": ["TZif2", "TZif3", "CET-1CEST,M3.5.0,M10.5.0/3", ",J60,", "<-03>3"],
          "trust": ["keys", "status", "retired", "next", "use", "key_ops", *EC, "d",
                    "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"],
          "macro": ["${vmcp.", "hostid}", "hmac.", "$$"],
