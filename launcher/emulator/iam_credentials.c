@@ -166,6 +166,21 @@ static int permit_chain(struct emu_call *call, const json_t *delegates, const ch
     return rc;
 }
 
+/* The body; a member that is null is one that is absent (ProtoJSON), and gcloud sends such. */
+static int read_body(const struct emu_call *call, json_t **ret, struct emu_refusal *why)
+{
+    struct vmcp_error err = {0};
+    const char *name = NULL;
+    json_t *value = NULL;
+    void *next = NULL;
+    if (vmcp_json_parse_object(call->req->body ? call->req->body : "", call->req->body_len, ret,
+                               &err) < 0)
+        return emu_refuse(why, 400, "parseError", "Invalid JSON payload received: %s", err.text);
+    json_object_foreach_safe(*ret, next, name, value) if (json_is_null(value))
+        json_object_del(*ret, name);
+    return 0;
+}
+
 static int run(struct emu_call *call, json_t **ret, struct emu_refusal *why)
 {
     const char *name = call->req->segments[1];
@@ -173,7 +188,6 @@ static int run(struct emu_call *call, json_t **ret, struct emu_refusal *why)
     const struct method *method = NULL;
     char account[EMU_EMAIL_MAX + 1];
     json_auto_t *body = NULL;
-    struct vmcp_error err = {0};
     for (size_t i = 0; colon && i < sizeof(methods) / sizeof(methods[0]); i++)
         if (strcmp(methods[i].name, colon + 1) == 0)
             method = &methods[i];
@@ -181,10 +195,9 @@ static int run(struct emu_call *call, json_t **ret, struct emu_refusal *why)
         return emu_refuse(why, 404, "notFound",
                           "There is no such method; generateAccessToken, "
                           "generateIdToken, signJwt and signBlob are there.");
-    if (vmcp_json_parse_object(call->req->body ? call->req->body : "", call->req->body_len, &body,
-                               &err) < 0)
-        return emu_refuse(why, 400, "parseError", "Invalid JSON payload received: %s", err.text);
-    int rc = permit_chain(call, json_object_get(body, "delegates"), method->permission, why);
+    int rc = read_body(call, &body, why);
+    if (rc == 0)
+        rc = permit_chain(call, json_object_get(body, "delegates"), method->permission, why);
     if (rc == 0)
         rc = resolve(call, name, (size_t)(colon - name), account, why);
     return rc < 0 ? rc : method->run(call, account, body, ret, why);

@@ -87,8 +87,8 @@ def test_print_access_token(cloud, gcloud):
 
 
 def test_print_identity_token(gcloud):
-    token = gcloud("auth", "print-identity-token", "--audiences", "https://web.example")["token"]
-    assert claims(token)["aud"] == "https://web.example"
+    told = gcloud("auth", "print-identity-token", "--audiences", "https://web.example")
+    assert claims(told["_id_token"])["aud"] == "https://web.example"
 
 
 def test_activate_service_account(cloud, gcloud):

@@ -260,6 +260,12 @@ def test_iam_delegates(cloud, method):
         assert iam(cloud, "maker", "target", method, body).status == status, chain
 
 
+def test_iam_null_is_absent(cloud):
+    """As gcloud sends it."""
+    body = {"scope": [COMPUTE], "delegates": None, "lifetime": None}
+    assert iam(cloud, "maker", "target", "generateAccessToken", body).status == 200
+
+
 def test_iam_unknown_methods_and_bodies(cloud):
     assert iam(cloud, "maker", "target", "generateGold", {}).status == 404
     assert cloud.api("POST", f"/v1/projects/-/serviceAccounts/{email('target')}", {},
