@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import signal
 
 import jwcrypto.jwk
 import jwcrypto.jws
@@ -220,3 +221,19 @@ def test_log_metrics_and_page(vmcpd):
     quiet = vmcpd({"web": MACHINE, "jobs/nightly": JOB})
     assert b"nightly" not in quiet.ask("/", Accept="text/html").body
     assert "job_names" not in quiet.ask("/", Accept="application/json").json
+
+
+def test_a_linked_folder_inside_the_sandbox(scratch, vmcpd):
+    """The folder of jobs may be a link to elsewhere, as where jobs are kept in a repository of
+    their own; a reload reads it again inside the sandbox."""
+    elsewhere = scratch / "repository" / "jobs"
+    write_json(elsewhere / "web.json", JOB)
+    server = vmcpd({"web": MACHINE})
+    server.stop()
+    (folder(server) / "jobs").symlink_to(elsewhere)
+    server.argv += ["--sandbox", "on"]
+    server.start()
+    assert server.v2("/jobs/web").status == 200
+    write_json(elsewhere / "web.json", {**JOB, "serial": 9})
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: "reload (SIGHUP): 1 machine, 1 job," in server.log), server.log
