@@ -2,6 +2,7 @@
 """Limits of connections and requests: whoever is over one, the others are still served."""
 import contextlib
 import http.client
+import os
 import resource
 import selectors
 import signal
@@ -183,6 +184,36 @@ def test_a_handshake_has_to_end_in_time(vmcpd, certificates):
     with dial(server.port) as s:
         s.sendall(b"\x16\x03\x01\x01\x00\x01")  # the beginning of a ClientHello
         assert is_closed(s, 4)
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def client_hello():
+    plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    plain.check_hostname, plain.verify_mode = False, ssl.CERT_NONE
+    sent = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        plain.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    return sent.read()
+
+
+@pytest.mark.parametrize("share", [0, 1, 50, 100])
+def test_a_handshake_that_stands_still_costs_nothing(vmcpd, certificates, share):
+    """In percent of a ClientHello."""
+    server = vmcpd(None, *certificates.options)
+    hello = client_hello()
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            s = stack.enter_context(dial(server.port))
+            s.sendall(hello[:(len(hello) * share + 99) // 100])
+        time.sleep(0.5)
+        before = cpu_seconds(server.process.pid)
+        time.sleep(1.5)
+        assert cpu_seconds(server.process.pid) - before < 0.2
 
 
 @pytest.fixture(name="certificates")

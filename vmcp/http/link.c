@@ -104,6 +104,7 @@ static bool is_still_there(int fd)
 
 static enum http_end why_it_ended(const struct http_server *server, const struct http_link *link)
 {
+    enum { TICK_MS = 20 }; /* libmicrohttpd has a clock that stands still for so long */
     const struct http_connection *c = &link->connection;
     int64_t idle_ms = 1000 * (int64_t)server->options.idle_timeout;
     int64_t since = atomic_load(&c->waiting_since);
@@ -113,7 +114,7 @@ static enum http_end why_it_ended(const struct http_server *server, const struct
         return link->why;
     if (link->tls && !link->handshake.is_done && has_spoken(c->fd))
         return link->handshake.refusal ? link->handshake.refusal : HTTP_END_HANDSHAKE;
-    if (idle_ms > 0 && since && since + idle_ms <= http_now_ms() && is_still_there(c->fd))
+    if (idle_ms > 0 && since && since + idle_ms <= http_now_ms() + TICK_MS && is_still_there(c->fd))
         return HTTP_END_IDLE;
     return HTTP_END_NONE;
 }

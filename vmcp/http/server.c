@@ -59,11 +59,12 @@ static struct MHD_Daemon *start_daemon(struct http_server *server)
 {
     const struct http_server_options *o = &server->options;
     unsigned threads = thread_count(o->threads);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+    unsigned flags =
+        MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     int idle = o->idle_timeout > 0 ? o->idle_timeout : 0;
-    if (o->tls)
-        flags |= MHD_USE_TLS;
+    /* With epoll(7) it asks again and again whether there is more of a handshake that has begun:
+     * one byte of a client's would take a processor until the deadline. */
+    flags |= o->tls ? MHD_USE_TLS | MHD_USE_POLL_INTERNAL_THREAD : MHD_USE_EPOLL_INTERNAL_THREAD;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)note_message, server}, /* the first, or it is late */
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_exchange_begin, server},
