@@ -88,7 +88,7 @@ def test_print_access_token(cloud, gcloud):
 
 def test_print_identity_token(gcloud):
     told = gcloud("auth", "print-identity-token", "--audiences", "https://web.example")
-    assert claims(told["_id_token"])["aud"] == "https://web.example"
+    assert claims(told["id_token"])["aud"] == "https://web.example"
 
 
 def test_activate_service_account(cloud, gcloud):
