@@ -8,11 +8,13 @@
 #include "refusal.h"
 #include "reqlog.h"
 
-enum { ROUTES_MAX = 192 };
+enum { ROUTES_MAX = 192, SEGMENTS_SIZE = 1024 };
 
 /* What is not a method of the Compute API. */
 static const struct http_route others[] = {
     {"POST", "/token", emu_api_token},
+    {"POST", "/batch", emu_api_batch},
+    {"POST", "/batch/compute/v1", emu_api_batch},
     {"GET", "/emulator/faults", emu_api_faults},
     {"POST", "/emulator/faults", emu_api_faults},
     {"DELETE", "/emulator/faults", emu_api_faults},
@@ -36,6 +38,36 @@ static struct http_route routes[ROUTES_MAX];
 static void run_method(void *app, const struct http_request *req, struct http_reply *reply)
 {
     emu_call_run(app, req, reply, emu_method_at((size_t)(req->route - routes) - OTHERS));
+}
+
+/* Errors of the HTTP glue, in the API's envelope. */
+static void problem(void *app, const struct http_request *req, struct http_reply *reply, int status,
+                    enum vmcp_code code, const char *detail)
+{
+    (void)app;
+    (void)req;
+    const char *reason = status == 404   ? "notFound"
+                         : status == 405 ? "httpMethodNotAllowed"
+                         : status == 413 ? "uploadTooLarge"
+                         : status == 500 ? "backendError"
+                                         : "badRequest";
+    struct emu_refusal why = {0};
+    emu_refuse(&why, status, reason, "%s", detail);
+    emu_refusal_reply(&why, reply);
+    reply->code = code;
+}
+
+void emu_api_answer(struct emu_cloud *cloud, struct http_request *req, struct http_reply *reply)
+{
+    char segments[SEGMENTS_SIZE], allow[64];
+    req->route =
+        http_route_find(routes + OTHERS, req, segments, sizeof(segments), allow, sizeof(allow));
+    if (req->route)
+        req->route->handler(cloud, req, reply);
+    else
+        problem(cloud, req, reply, allow[0] ? 405 : 404, VMCP_E_NOT_FOUND,
+                allow[0] ? "this path does not take this method" : "there is nothing at this path");
+    emu_reqlog_add(cloud, "api", req, reply, 0);
 }
 
 /* Before the server starts, which takes the table as it is. The rows behind the last stay zero. */
@@ -68,23 +100,6 @@ static bool guard(void *app, const struct http_request *req, struct http_reply *
     emu_refuse(&why, 403, "forbidden", "%s", refused);
     emu_refusal_reply(&why, reply);
     return true;
-}
-
-/* Errors of the HTTP glue, in the API's envelope. */
-static void problem(void *app, const struct http_request *req, struct http_reply *reply, int status,
-                    enum vmcp_code code, const char *detail)
-{
-    (void)app;
-    (void)req;
-    const char *reason = status == 404   ? "notFound"
-                         : status == 405 ? "httpMethodNotAllowed"
-                         : status == 413 ? "uploadTooLarge"
-                         : status == 500 ? "backendError"
-                                         : "badRequest";
-    struct emu_refusal why = {0};
-    emu_refuse(&why, status, reason, "%s", detail);
-    emu_refusal_reply(&why, reply);
-    reply->code = code;
 }
 
 static void decorate(void *app, const struct http_request *req, struct http_reply *reply)

@@ -13,9 +13,14 @@
 /* What the API is started with: routes, guard, errors, log. */
 struct http_server_options emu_api_options(struct emu_cloud *cloud);
 
+/* Answer a request that came inside another one: a call of the Compute API. Its path and parameters
+ * are set; `reply` is to be cleared. */
+void emu_api_answer(struct emu_cloud *cloud, struct http_request *req, struct http_reply *reply);
+
 typedef void emu_handler_fn(void *app, const struct http_request *req, struct http_reply *reply);
 
 /* Handlers that are no method of the Compute API (methods.h). `app` is a struct emu_cloud. */
+emu_handler_fn emu_api_batch;     /* batch.c */
 emu_handler_fn emu_api_token;     /* oauth.c */
 emu_handler_fn emu_api_faults;    /* api_faults.c */
 emu_handler_fn emu_api_tokeninfo; /* oauth_tokeninfo.c */

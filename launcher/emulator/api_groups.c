@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* instanceGroupManagers: how they are made, shown and deleted, resize, setInstanceTemplate. */
+/* instanceGroupManagers: how they are made, shown and deleted, resize, setInstanceTemplate, patch.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,9 @@ int emu_group_show(struct emu_cloud *cloud, struct emu_resource *resource, struc
         resting = a == 0 ? (size_t)count : resting;
         json_object_set_new(counts, actions[a].member, json_integer(count));
     }
+    json_t *version = json_array_get(json_object_get(resource->body, "versions"), 0);
+    json_object_set(json_object_get(version, "targetSize"), "calculated",
+                    json_object_get(resource->body, "targetSize"));
     json_object_set_new(resource->body, "currentActions", counts);
     json_object_set_new(resource->body, "status",
                         json_pack("{s:b, s:{s:b}, s:{s:b, s:{s:b}}}", "isStable",
@@ -260,4 +264,42 @@ int emu_groups_set_template(struct emu_call *call, json_t **ret, struct emu_refu
     json_auto_t *body = NULL;
     int rc = emu_schema_read(call->req, template_fields, &body, why);
     return rc < 0 ? rc : emu_write_run(call, change_template, body, ret, why);
+}
+
+/* What a patch may change: how many, of what, and what is only kept. New instances are made of a
+ * new template; those that are there stay as they are, whatever the update policy says. */
+static int patch(struct emu_write *write, void *arg, struct emu_refusal *why)
+{
+    static const char *const kept[] = {"description", "updatePolicy", "autoHealingPolicies",
+                                       "namedPorts",  "targetPools",  "statefulPolicy"};
+    struct emu_call *call = write->call;
+    const json_t *version = json_array_get(json_object_get(arg, "versions"), 0);
+    const json_t *size = json_object_get(arg, "targetSize");
+    const json_t *fingerprint = json_object_get(arg, "fingerprint");
+    const char *template = emu_text_at(arg, "instanceTemplate");
+    auto_resource struct emu_resource group = {0};
+    int rc = emu_resource_named(call, "instanceGroupManagers", &group, why);
+    if (rc < 0)
+        return rc;
+    if (fingerprint && !emu_fingerprint_is(fingerprint, json_object_get(group.body, "fingerprint")))
+        return emu_refuse(why, 412, "conditionNotMet", "Invalid fingerprint.");
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (json_object_get(arg, kept[i]))
+            json_object_set(group.body, kept[i], json_object_get(arg, kept[i]));
+    if (!template)
+        template = emu_text_at(version, "instanceTemplate");
+    if (template)
+        rc = set_template(call, group.body, template, why);
+    if (rc == 0 && size)
+        rc = read_size("resource.targetSize", json_integer_value(size), why);
+    if (rc == 0 && size)
+        rc = emu_group_resize(call->cloud, &group, json_integer_value(size), why);
+    return rc < 0 ? rc : save(write, &group, "patch", why);
+}
+
+int emu_groups_patch(struct emu_call *call, json_t **ret, struct emu_refusal *why)
+{
+    json_auto_t *body = NULL;
+    int rc = emu_schema_read(call->req, emu_group_manager_fields, &body, why);
+    return rc < 0 ? rc : emu_write_run(call, patch, body, ret, why);
 }

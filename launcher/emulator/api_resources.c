@@ -54,6 +54,41 @@ static int complete(const struct emu_call *call, const struct emu_collection *co
     return rc;
 }
 
+static void canonise(json_t *value);
+
+static json_t *canonical(json_t *value)
+{
+    const char *text = json_string_value(value);
+    bool url = text && (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0);
+    const char *path = url ? emu_ref_skip_base(text) : "";
+    if (*path)
+        return json_sprintf(EMU_COMPUTE_BASE "/%s", path);
+    canonise(value);
+    return NULL;
+}
+
+/* Clients name resources by the address at which they ask; Google's answers have its own. As deep
+ * as a body that was read can be. */
+static void canonise(json_t *value)
+{
+    const char *key = NULL;
+    json_t *item = NULL;
+    size_t i = 0;
+    void *next = NULL;
+    json_object_foreach_safe(value, next, key, item)
+    {
+        json_t *link = strcmp(key, "metadata") == 0 ? NULL : canonical(item);
+        if (link)
+            json_object_set_new(value, key, link);
+    }
+    json_array_foreach(value, i, item)
+    {
+        json_t *link = canonical(item);
+        if (link)
+            json_array_set_new(value, i, link);
+    }
+}
+
 static int put(struct emu_write *write, void *arg, struct emu_refusal *why)
 {
     struct emu_call *call = write->call;
@@ -102,6 +137,8 @@ int emu_insert(struct emu_call *call, json_t **ret, struct emu_refusal *why)
         return rc;
     if (!name)
         return emu_refuse(why, 400, "required", "Required field 'resource.name' not specified");
+    canonise(body);
+    name = emu_text_at(body, "name");
     rc = emu_insert_check_name("resource.name", name, why);
     return rc < 0 ? rc : emu_write_run(call, put, body, ret, why);
 }

@@ -28,8 +28,8 @@ emu_run_fn emu_images_get, emu_images_get_from_family, emu_family_views_get,
     emu_images_deprecate;   /* api_images.c */
 emu_run_fn emu_list_images; /* api_lists.c */
 emu_run_fn emu_policies_get_rule, emu_policies_patch, emu_policies_add_rule,
-    emu_policies_patch_rule, emu_policies_remove_rule; /* api_policies.c */
-emu_run_fn emu_groups_resize, emu_groups_set_template; /* api_groups.c */
+    emu_policies_patch_rule, emu_policies_remove_rule;                   /* api_policies.c */
+emu_run_fn emu_groups_resize, emu_groups_set_template, emu_groups_patch; /* api_groups.c */
 emu_run_fn emu_groups_list_managed, emu_groups_list_errors, emu_groups_create_instances,
     emu_groups_delete_instances, emu_groups_recreate_instances, emu_groups_abandon_instances,
     emu_instance_groups_list; /* api_members.c */

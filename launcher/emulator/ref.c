@@ -27,8 +27,7 @@ static void next(struct parts *p, char ret[static EMU_REF_PART])
     p->rest = p->rest[len] ? p->rest + len + 1 : NULL;
 }
 
-/* Where the part after http(s)://HOST/compute/VERSION/ begins; the text itself if it is no URL. */
-static const char *skip_base(const char *text)
+const char *emu_ref_skip_base(const char *text)
 {
     const char *host = strstr(text, "://");
     if (!host)
@@ -46,7 +45,7 @@ static const char *skip_base(const char *text)
 bool emu_ref_parse(const char *text, struct emu_ref *ret)
 {
     *ret = (struct emu_ref){0};
-    struct parts p = {.rest = skip_base(text)};
+    struct parts p = {.rest = emu_ref_skip_base(text)};
     char word[EMU_REF_PART] = "";
     next(&p, word);
     if (!p.bad && strcmp(word, "projects") == 0) {

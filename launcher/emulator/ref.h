@@ -30,4 +30,8 @@ bool emu_ref_parse(const char *text, struct emu_ref *ret);
 /* The same, and it must name something in `collection`; a bare name is taken as one of it. */
 bool emu_ref_parse_as(const char *text, const char *collection, struct emu_ref *ret);
 
+/* Where the part after http(s)://HOST/compute/VERSION/ begins; `text` itself if it is no URL; ""
+ * for a URL of something else. */
+const char *emu_ref_skip_base(const char *text);
+
 #endif

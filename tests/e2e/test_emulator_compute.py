@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """gce-emulator's Compute API, method by method: disks, images, networks, templates, policies."""
 import base64
+import email
+import json
 import time
 import urllib.parse
 import uuid
@@ -676,3 +678,76 @@ def test_fingerprints_in_the_other_alphabet_of_base64(cloud):
             return
         assert labels(now, i).status == 200
     raise AssertionError("no fingerprint had + or /")
+
+
+# Batches
+
+
+def batch(cloud, *calls, boundary="=====x==", newline="\n", token=True, content_type=None):
+    """Several calls in one request, as gcloud and Google's libraries send them."""
+    parts = []
+    for i, (method, path, body) in enumerate(calls):
+        text = json.dumps(body) if body is not None else ""
+        parts.append(newline.join([
+            f"--{boundary}", "Content-Type: application/http", "Content-Transfer-Encoding: binary",
+            f"Content-ID: <abc+{i}>", "", f"{method} {path} HTTP/1.1",
+            "Content-Type: application/json", f"content-length: {len(text)}", "", text]))
+    whole = newline.join(parts) + f"{newline}--{boundary}--"
+    kind = content_type or f'multipart/mixed; boundary="{boundary}"'
+    return cloud.api("POST", "/batch/compute/v1", whole.encode(), token=token,
+                     headers={"Content-Type": kind})
+
+
+def parts_of(answer):
+    """[(content id, status, JSON)], read by Python's own parser of MIME."""
+    assert answer.status == 200, answer.text
+    head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+    found = []
+    for part in email.message_from_bytes(head + answer.body).get_payload():
+        assert part.get_content_type() == "application/http"
+        status, _, rest = part.get_payload().partition("\n")
+        body = email.message_from_string(rest).get_payload()
+        found.append((part["Content-ID"], int(status.split()[1]), json.loads(body)))
+    return found
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_batch(cloud, newline):
+    path = f"/compute/v1/projects/{PROJECT}/zones/{ZONE}/"
+    name = f"batch-{len(newline)}"
+    answers = parts_of(batch(
+        cloud, ("POST", path + "instances?alt=json", instance_body(name)),
+        ("GET", path + "instances/none", None), ("GET", path + "instances?filter=name%20%3D%20none",
+                                                 None),
+        ("POST", path + "instances", instance_body("Bad")), ("PUT", path + "disks", {}),
+        ("GET", "/token", None), newline=newline))
+    assert [a[0] for a in answers] == [f"<response-abc+{i}>" for i in range(6)]
+    assert [a[1] for a in answers] == [200, 404, 200, 400, 405, 404]
+    assert answers[0][2]["operationType"] == "insert"
+    cloud.wait(answers[0][2])
+    assert cloud.instance(name)["status"] == "RUNNING"
+    waited = parts_of(batch(cloud, ("POST", path + f"operations/{answers[0][2]['name']}/wait", None)))
+    assert waited[0][2]["status"] == "DONE"
+
+
+def test_batch_refuses(cloud):
+    path = f"/compute/v1/projects/{PROJECT}/zones"
+    assert [a[1] for a in parts_of(batch(cloud, ("GET", path, None), token="wrong"))] == [401]
+    for kind in ("application/json", "multipart/mixed", "multipart/mixed; boundary=other",
+                 "multipart/mixed; boundary=" + "b" * 71, "multipart/mixed; boundary=\"\""):
+        assert batch(cloud, ("GET", path, None), content_type=kind).status == 400, kind
+    kind = {"Content-Type": "multipart/mixed; boundary=b"}
+    for body in (b"", b"--b", b"--b--", b"--b\n--b--", b"--b\n\nGET\n\n--b--", b"--b\n\n\x00\n--b--",
+                 b"--b\n\nGET /%zz HTTP/1.1\n\n\n--b--", b"--b\nContent-ID: <x>"):
+        answer = cloud.api("POST", "/batch/compute/v1", body, headers=kind)
+        assert answer.status == 400 or [a[1] for a in parts_of(answer)] == [400], body
+    many = [("GET", path + "/none", None)] * 1001
+    assert batch(cloud, *many).status == 400
+
+
+def test_links_of_clients_become_googles(cloud):
+    origin = f"http://127.0.0.1:{cloud.api_port}/compute/v1/projects/{PROJECT}"
+    disk = make(cloud, "disks", f"zones/{ZONE}", name="linked", sizeGb="10")
+    image = make(cloud, "images", name="linked", sourceDisk=f"{origin}/zones/{ZONE}/disks/linked",
+                 description="http://example.org/")
+    assert image["sourceDisk"] == disk["selfLink"] and image["description"] == "http://example.org/"

@@ -211,6 +211,25 @@ def test_instance_group_managers_set_instance_template(cloud):
                       {"instanceTemplate": "global/instanceTemplates/none"}).status == 404
 
 
+def test_instance_group_managers_patch(cloud):
+    make_template(cloud, "patched", machineType="e2-medium")
+    make_group(cloud, "mended", 1)
+    before = group(cloud, "mended")
+    body = {"versions": [{"instanceTemplate": "global/instanceTemplates/patched"}], "targetSize": 2,
+            "fingerprint": before["fingerprint"], "description": "two"}
+    operation = wait(cloud, cloud.api("PATCH", f"zones/{ZONE}/{MIGS}/mended", body))
+    assert operation["operationType"] == "patch"
+    stable(cloud, "mended", 2)
+    after = group(cloud, "mended")
+    assert after["description"] == "two" and after["versions"][0]["targetSize"]["calculated"] == 2
+    assert after["instanceTemplate"].endswith("/patched")
+    stale = cloud.api("PATCH", f"zones/{ZONE}/{MIGS}/mended", body)
+    assert stale.status == 412
+    for wrong in ({"targetSize": -1}, {"instanceTemplate": "global/instanceTemplates/no"}, {"x": 1}):
+        assert cloud.api("PATCH", f"zones/{ZONE}/{MIGS}/mended", wrong).status in (400, 404)
+    assert group(cloud, "mended") == after
+
+
 def test_region_instance_group_managers(cloud):
     place = f"regions/{REGION}"
     make_group(cloud, "wide", 3, place)
@@ -319,6 +338,8 @@ def test_gcloud_instance_groups(cloud):
         assert [g["targetSize"] for g in shown if g["name"] == "by-gcloud"] == [3]
         told = gcloud(cloud, config, "instance-groups", "describe", "by-gcloud")
         assert told["size"] == 3
+        gcloud(cloud, config, "instance-groups", "managed", "set-instance-template", "by-gcloud",
+               "--template", "by-gcloud")
         gcloud(cloud, config, "instance-groups", "managed", "recreate-instances", "by-gcloud",
                "--instances", listed[0]["instance"].rpartition("/")[2])
         gcloud(cloud, config, "instance-groups", "managed", "delete", "by-gcloud", "--quiet")

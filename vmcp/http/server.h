@@ -203,6 +203,20 @@ VMCP_MUST_CHECK int http_params_parse(char *text, size_t len, bool controls,
                                       struct http_param *params, size_t max, size_t *ret_count,
                                       struct vmcp_error *err);
 
+/* Split `target` (path and query as sent; changed in place) into the request's path and parameters.
+ * Errors: VMCP_E_REQUEST_MALFORMED. For requests that come inside another one. */
+VMCP_MUST_CHECK int http_request_split(struct http_request *req, char *target,
+                                       struct vmcp_error *err);
+
+/* Find the route of a request. *ret_allow collects, comma-separated, the methods of the routes
+ * whose path matches ("" if none does). NULL: there is no route. */
+const struct http_route *http_route_find(const struct http_route *routes, struct http_request *req,
+                                         char *segments, size_t segments_size, char *ret_allow,
+                                         size_t allow_size);
+
+/* Free what a reply holds, and make it zeros. */
+void http_reply_clear(struct http_reply *reply);
+
 /* Fill a reply. Bodies are copied, but for _take, which takes over a malloc()ed one. */
 void http_reply_text(struct http_reply *reply, int status, const char *content_type,
                      const char *body);

@@ -27,17 +27,4 @@ struct http_server {
     atomic_uint finished; /* requests whose answers have gone out since then */
 };
 
-void http_reply_clear(struct http_reply *reply);
-
-/* Split `target` (path and query as sent; changed in place) into the request's path and parameters.
- * Errors: VMCP_E_REQUEST_MALFORMED. */
-VMCP_MUST_CHECK int http_request_split(struct http_request *req, char *target,
-                                       struct vmcp_error *err);
-
-/* Find the route of a request. *ret_allow collects, comma-separated, the methods of the routes
- * whose path matches ("" if none does). NULL: there is no route. */
-const struct http_route *http_route_find(const struct http_route *routes, struct http_request *req,
-                                         char *segments, size_t segments_size, char *ret_allow,
-                                         size_t allow_size);
-
 #endif
