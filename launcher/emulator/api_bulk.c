@@ -75,6 +75,8 @@ static int read_counts(struct bulk *bulk, struct emu_refusal *why)
     char text[24];
     bool given = json_object_get(bulk->body, "count") != NULL;
     bulk->names = json_object_get(bulk->body, "perInstanceProperties");
+    if (json_object_size(bulk->names) == 0) /* gcloud sends an empty one beside a pattern */
+        bulk->names = NULL;
     bulk->count =
         given ? emu_int64_at(bulk->body, "count") : (int64_t)json_object_size(bulk->names);
     bulk->min = json_object_get(bulk->body, "minCount") ? emu_int64_at(bulk->body, "minCount")

@@ -366,3 +366,20 @@ def test_gcloud_security_policies(cloud):
         assert cloud.api("GET", "global/securityPolicies/armor").json["description"] == "e"
     finally:
         remove(config)
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
+def test_gcloud_many_at_once(cloud):
+    """Several instances are a batch; `bulk create` is bulkInsert."""
+    config = scratch()
+    image = ["--image-family", "debian-12", "--image-project", "debian-cloud"]
+    try:
+        made = gcloud(cloud, config, "instances", "create", "pair-1", "pair-2", *image)
+        assert sorted(i["name"] for i in made) == ["pair-1", "pair-2"]
+        gcloud(cloud, config, "instances", "bulk", "create", "--count", "2", "--name-pattern",
+               "lot-##", "--machine-type", "e2-small", "--zone", ZONE, *image)
+        assert cloud.instance("lot-01")["status"] == cloud.instance("lot-02")["status"] == "RUNNING"
+        gcloud(cloud, config, "instances", "delete", "pair-1", "pair-2", "--quiet")
+        assert not cloud.instance("pair-1") and not cloud.instance("pair-2")
+    finally:
+        remove(config)
