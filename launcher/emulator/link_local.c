@@ -9,6 +9,8 @@
 
 #define CIDR EMU_LINK_LOCAL "/32"
 
+static const char cidr[] = CIDR;
+
 static int batch(const struct emu_link_local *link, const char *lines, struct vmcp_error *err)
 {
     struct emu_spawn spawn = EMU_SPAWN;
@@ -22,7 +24,7 @@ static bool present(const struct emu_link_local *link)
     struct emu_spawn spawn = EMU_SPAWN;
     auto_buf struct vmcp_buf out = VMCP_BUF(16384);
     struct vmcp_error none = {0};
-    spawn.argv = (const char *const[]){link->ip, "-o", "-4", "addr", "show", "to", CIDR, NULL};
+    spawn.argv = (const char *const[]){link->ip, "-o", "-4", "addr", "show", "to", cidr, NULL};
     return emu_run(&spawn, NULL, &out, &none) == 0 && out.len > 0;
 }
 
