@@ -12,6 +12,7 @@ void emu_cloud_name(struct emu_cloud *cloud, const char *project, const char *nu
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)project, strlen(project), digest);
     cloud->project = project;
+    pthread_mutex_init(&cloud->wake_lock, NULL);
     pthread_mutex_init(&cloud->guest_lock, NULL);
     if (number && *number)
         snprintf(cloud->number, sizeof(cloud->number), "%s", number);
@@ -29,8 +30,20 @@ bool emu_cloud_is_project(const struct emu_cloud *cloud, const char *name)
 void emu_cloud_wake(struct emu_cloud *cloud)
 {
     http_server_wake(cloud->metadata);
+    pthread_mutex_lock(&cloud->wake_lock);
     if (cloud->metadata_tls)
         http_server_wake(cloud->metadata_tls);
+    pthread_mutex_unlock(&cloud->wake_lock);
+}
+
+void emu_cloud_stop_metadata(struct emu_cloud *cloud, int grace_ms)
+{
+    pthread_mutex_lock(&cloud->wake_lock);
+    struct http_server *tls = cloud->metadata_tls;
+    cloud->metadata_tls = NULL;
+    pthread_mutex_unlock(&cloud->wake_lock);
+    http_server_stop(tls, grace_ms);
+    http_server_stop(cloud->metadata, grace_ms);
 }
 
 void emu_cloud_refresh(struct emu_cloud *cloud, const struct emu_instance *instance)

@@ -49,12 +49,13 @@ struct emu_cloud {
      * and what --metadata-host says. */
     char metadata_hosts[EMU_METADATA_HOSTS_MAX][EMU_HOST_LEN];
     size_t metadata_host_count;
+    pthread_mutex_t wake_lock;  /* `metadata_tls` ends while `metadata` still answers */
     pthread_mutex_t guest_lock; /* of the next */
     struct emu_guest_rate guest_rates[EMU_GUEST_RATES];
     /* Set before `ready`, which handlers look at first. */
     struct emu_hosts hosts; /* of the API and token endpoint */
     struct http_server *metadata, *api;
-    struct http_server *metadata_tls; /* the same over mutual TLS; NULL: none */
+    struct http_server *metadata_tls; /* the same over mutual TLS; NULL: none; see wake_lock */
     struct emu_room *room;
     struct emu_worker *worker;
     atomic_bool ready;
@@ -63,6 +64,8 @@ struct emu_cloud {
 
 /* Call every request that waits at the metadata servers again. */
 void emu_cloud_wake(struct emu_cloud *cloud);
+/* Stop both metadata servers. */
+void emu_cloud_stop_metadata(struct emu_cloud *cloud, int grace_ms);
 /* Rebuild what the metadata server says for an instance, and wake who waits for a change. */
 void emu_cloud_refresh(struct emu_cloud *cloud, const struct emu_instance *instance);
 /* The instance is gone: forget its view. */

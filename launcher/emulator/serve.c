@@ -42,10 +42,10 @@ static void take_down(struct serving *s)
     if (cloud->room)
         emu_room_free(cloud->room);
     emu_metadata_file_stop(s->file);
-    emu_token_source_free(cloud->token_source);
+    emu_token_source_stop(cloud->token_source);
     http_server_stop(cloud->api, GRACE_MS);
-    http_server_stop(cloud->metadata_tls, GRACE_MS);
-    http_server_stop(cloud->metadata, GRACE_MS);
+    emu_cloud_stop_metadata(cloud, GRACE_MS);
+    emu_token_source_free(cloud->token_source); /* requests that were waiting have asked it */
     emu_places_close(&s->places);
     emu_reqlog_free(cloud->log);
     emu_views_free(cloud->views);

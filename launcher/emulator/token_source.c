@@ -87,18 +87,25 @@ int emu_token_source_new(const char *spec, struct emu_token_source **ret,
     return 0;
 }
 
-void emu_token_source_free(struct emu_token_source *source)
+void emu_token_source_stop(struct emu_token_source *source)
 {
-    if (!source)
+    if (!source || !source->running)
         return;
     pthread_mutex_lock(&source->lock);
     source->stopping = true;
     pthread_cond_signal(&source->changed);
     pthread_mutex_unlock(&source->lock);
-    if (source->running && source->kind->stop)
+    if (source->kind->stop)
         source->kind->stop(source->state);
-    if (source->running)
-        pthread_join(source->thread, NULL);
+    pthread_join(source->thread, NULL);
+    source->running = false;
+}
+
+void emu_token_source_free(struct emu_token_source *source)
+{
+    if (!source)
+        return;
+    emu_token_source_stop(source);
     for (size_t i = 0; i < ENTRIES_MAX; i++)
         forget(&source->entries[i]);
     if (source->state)

@@ -35,6 +35,8 @@ VMCP_MUST_CHECK int emu_token_source_new(const char *spec, struct emu_token_sour
 /* Start its thread, which calls `wake` whenever something was got or failed. */
 VMCP_MUST_CHECK int emu_token_source_start(struct emu_token_source *source, void (*wake)(void *arg),
                                            void *arg, struct vmcp_error *err);
+/* End its thread: nobody is woken any more. Requests may still come. */
+void emu_token_source_stop(struct emu_token_source *source);
 void emu_token_source_free(struct emu_token_source *source);
 
 /* An access token for `what`, scopes with spaces between them, or an identity token for the
