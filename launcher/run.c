@@ -244,18 +244,13 @@ static int choose_token(struct launch_run *run, const struct launch_adc *adc,
                         struct vmcp_error *err)
 {
     struct launch_source *source = NULL;
-    int rc = find_iam(run, err);
-    if (rc == 0)
-        rc = find_audience(run, err);
-    if (rc < 0)
-        return rc;
     struct launch_purpose purpose = {.rules = &run->destinations,
                                      .scope = LAUNCH_SCOPE,
                                      .audience = run->audience,
                                      .self_signed = run->settings->self_signed,
                                      .metadata = run->metadata.base,
                                      .iam = run->iam};
-    rc = launch_adc_source(adc, run->settings, &purpose, &source, err);
+    int rc = launch_adc_source(adc, run->settings, &purpose, &source, err);
     return rc < 0 ? rc : launch_token_new(source, &run->token, err);
 }
 
@@ -275,30 +270,38 @@ int launch_run_place(struct launch_run *run, struct vmcp_error *err)
     return rc;
 }
 
-int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
+int launch_run_api(struct launch_run *run, struct vmcp_error *err)
 {
     struct launch_settings *s = run->settings;
-    auto_adc struct launch_adc adc = {0};
     run->destinations = (struct launch_destinations){
         .api = s->api_endpoint,
         .token_endpoint = s->token_endpoint,
         .insecure_api = s->insecure_api,
     };
-    int rc = launch_destinations_check(&run->destinations, err);
-    if (rc == 0)
-        rc = launch_run_place(run, err);
-    if (rc == 0)
-        rc = launch_adc_find(s, &run->metadata, &adc, err);
-    if (rc == 0)
-        rc = find_universe(run, err);
     run->compute =
         (struct launch_compute){.http = run->http,
                                 .rules = &run->destinations,
                                 .report = run->report,
                                 .project = s->project,
                                 .patience = s->timeout < PATIENCE_S ? (int)s->timeout : PATIENCE_S};
+    int rc = launch_destinations_check(&run->destinations, err);
+    if (rc == 0)
+        rc = find_universe(run, err);
     if (rc == 0)
         rc = launch_compute_base(&run->compute, err);
+    if (rc == 0)
+        rc = find_iam(run, err);
+    return rc < 0 ? rc : find_audience(run, err);
+}
+
+int launch_run_cloud(struct launch_run *run, struct vmcp_error *err)
+{
+    auto_adc struct launch_adc adc = {0};
+    int rc = launch_run_api(run, err);
+    if (rc == 0)
+        rc = launch_run_place(run, err);
+    if (rc == 0)
+        rc = launch_adc_find(run->settings, &run->metadata, &adc, err);
     if (rc == 0)
         rc = choose_token(run, &adc, err);
     run->compute.token = run->token;

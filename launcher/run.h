@@ -77,6 +77,8 @@ VMCP_MUST_CHECK int launch_run_ask(struct launch_run *run, struct vmcp_error *er
 VMCP_MUST_CHECK int launch_run_check_serial(const struct launch_run *run, struct vmcp_error *err);
 /* Project and zones alone. */
 VMCP_MUST_CHECK int launch_run_place(struct launch_run *run, struct vmcp_error *err);
+/* Where the Compute and IAM APIs are, and where tokens may go. No request. */
+VMCP_MUST_CHECK int launch_run_api(struct launch_run *run, struct vmcp_error *err);
 /* Project, zones, credentials, API. No request beyond the metadata server's. */
 VMCP_MUST_CHECK int launch_run_cloud(struct launch_run *run, struct vmcp_error *err);
 
