@@ -12,12 +12,24 @@
 #include "worker.h"
 
 struct launch_when {
-    int64_t schedule_ms; /* the scheduled time; `now` for a manual run */
+    int64_t schedule_ms; /* the scheduled time; that of the call for a manual run */
     bool manual;
 };
 
-/* Run it. The caller holds the job's lock. 0: it is over, and *ret says how it ended (`outcome`,
- * `error`). Errors: only what kept us from running at all or from writing the history. */
+struct launch_step {
+    struct launch_run_row run; /* `outcome` is OPEN until it is over */
+    int64_t next_ms;           /* when the next attempt is due; 0: it is over */
+};
+
+/* Do the next thing of a run: settle or send one attempt. The caller holds the job's lock, and
+ * comes back at `next_ms`; called earlier, nothing happens. Errors: only what kept us from running
+ * at all or from writing the history. */
+VMCP_MUST_CHECK int launch_execute_step(struct launch_worker *worker,
+                                        const struct launch_signed_job *job,
+                                        const struct launch_when *when, struct launch_step *ret,
+                                        struct vmcp_error *err);
+
+/* All steps, with their pauses. Ends early, with the run still open, where the clock says so. */
 VMCP_MUST_CHECK int launch_execute(struct launch_worker *worker,
                                    const struct launch_signed_job *job,
                                    const struct launch_when *when, struct launch_run_row *ret,

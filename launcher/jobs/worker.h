@@ -30,7 +30,7 @@ struct launch_jobs {
     struct launch_run run; /* settings, report, domain, trust, host id, state folder, API, IAM */
     struct vmcp_list allow_uri;
     struct launch_purpose purpose;
-    struct launch_tokens *tokens; /* NULL until a job wants one */
+    struct launch_tokens *tokens;
     struct launch_reach reach;
     /* The clock, milliseconds since 1970, and a pause until then: true once it is over, false
      * where whoever runs us wants us to stop. Tests have their own. */
@@ -68,10 +68,10 @@ struct launch_signed_job {
 void launch_signed_job_clear(struct launch_signed_job *job);
 #define auto_signed_job VMCP_AUTO(launch_signed_job_clear)
 
-/* Ask the responder once, with a new salt, verify, and raise the job's serial in the state. With
- * `state` (opened and locked by the caller: launch_state_open_job()) that is used. *ret_retry may
- * be NULL: whether asking again can help. Errors: those of http_ask() and vmcp_job_read(),
- * VMCP_E_SERIAL. */
+/* Ask the responder once, with a new salt, verify, and raise the serial in the job's state, which
+ * the caller has opened and locked (launch_state_open_job()). *ret_retry may be NULL: whether
+ * asking again can help. Errors: those of http_ask(), among them VMCP_E_SERIAL, and of
+ * vmcp_job_read(). */
 VMCP_MUST_CHECK int launch_worker_fetch(struct launch_worker *worker, struct launch_state *state,
                                         const char *name, struct launch_signed_job *ret,
                                         struct http_retry *ret_retry, struct vmcp_error *err);
