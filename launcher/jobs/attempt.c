@@ -142,7 +142,7 @@ static int accept(struct launch_worker *worker, const struct vmcp_job *job,
         fail(row, LAUNCH_OUTCOME_DOUBT, "the answer is an operation of another API: not followed");
         return 0;
     }
-    int rc = launch_history_follow(&worker->history, row->id, row->status, row->operation, err);
+    int rc = launch_history_follow(worker->history, row->id, row->status, row->operation, err);
     if (rc == 0)
         follow(worker, job, row, answer);
     return rc;

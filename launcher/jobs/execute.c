@@ -42,7 +42,7 @@ static void time_text(int64_t ms, char *ret, size_t size)
 static int end_attempt(struct running *r, const struct vmcp_buf *answer, struct vmcp_error *err)
 {
     r->attempt.ended_ms = now_of(r);
-    return launch_history_end(&r->worker->history, &r->attempt, answer->data, answer->len, err);
+    return launch_history_end(r->worker->history, &r->attempt, answer->data, answer->len, err);
 }
 
 /* Never sent: nothing of it becomes better by trying again. */
@@ -53,7 +53,7 @@ static int refuse_run(struct running *r, const struct vmcp_error *why, struct vm
              vmcp_code_name(why->code));
     r->run.outcome = LAUNCH_OUTCOME_REFUSED;
     snprintf(r->run.error, sizeof(r->run.error), "%s", text);
-    return launch_history_end_run(&r->worker->history, r->run.id, r->run.outcome, now_of(r), text,
+    return launch_history_end_run(r->worker->history, r->run.id, r->run.outcome, now_of(r), text,
                                   err);
 }
 
@@ -63,7 +63,7 @@ static int make_request(struct running *r, struct launch_request *ret, struct vm
     char when[VMCP_INSTANT_CHARS + 8];
     json_auto_t *previous = NULL;
     time_text(r->run.schedule_ms, when, sizeof(when));
-    int rc = launch_history_previous(&r->worker->history, &r->name, &previous, err);
+    int rc = launch_history_previous(r->worker->history, &r->name, &previous, err);
     if (rc < 0)
         return rc;
     struct launch_values values = {.uuid = r->attempt.request_id,
@@ -103,7 +103,7 @@ static int begin_attempt(struct running *r, const char *method, const char *uri,
     r->attempt.started_ms = now_of(r);
     snprintf(r->attempt.method, sizeof(r->attempt.method), "%s", method);
     snprintf(r->attempt.uri, sizeof(r->attempt.uri), "%s", uri);
-    return launch_history_begin(&r->worker->history, r->run.id, &r->attempt, err);
+    return launch_history_begin(r->worker->history, r->run.id, &r->attempt, err);
 }
 
 /* A first time, or the same attempt again: `again` is in the history already. */
@@ -187,7 +187,7 @@ static int look(struct running *r, struct launch_step *ret, struct vmcp_error *e
     r->run.outcome = r->attempt.outcome;
     r->run.ended_ms = now_of(r);
     snprintf(r->run.error, sizeof(r->run.error), "%s", r->attempt.error);
-    return launch_history_end_run(&r->worker->history, r->run.id, r->run.outcome, r->run.ended_ms,
+    return launch_history_end_run(r->worker->history, r->run.id, r->run.outcome, r->run.ended_ms,
                                   r->run.error, err);
 }
 
@@ -203,9 +203,9 @@ int launch_execute_step(struct launch_worker *worker, const struct launch_signed
                                     .started_ms = now_of(&r)};
     bool made = false;
     *ret = (struct launch_step){0};
-    int rc = launch_history_run(&worker->history, &r.name, &wanted, &made, &r.run, err);
+    int rc = launch_history_run(worker->history, &r.name, &wanted, &made, &r.run, err);
     if (rc == 0 && r.run.outcome == LAUNCH_OUTCOME_OPEN)
-        rc = launch_history_last_attempt(&worker->history, r.run.id, &r.has_attempt, &r.attempt,
+        rc = launch_history_last_attempt(worker->history, r.run.id, &r.has_attempt, &r.attempt,
                                          err);
     if (rc == 0 && r.run.outcome == LAUNCH_OUTCOME_OPEN) {
         if (r.has_attempt && r.attempt.outcome == LAUNCH_OUTCOME_OPEN)

@@ -39,12 +39,8 @@ int launch_tokens_new(const struct launch_settings *settings,
     t->metadata = metadata;
     t->purpose = *purpose;
     pthread_mutex_init(&t->lock, NULL);
-    int rc = launch_adc_find(settings, metadata, &t->adc, err);
-    if (rc < 0)
-        launch_tokens_free(t);
-    else
-        *ret = t;
-    return rc;
+    *ret = t;
+    return 0;
 }
 
 static void drop(struct kept *k)
@@ -86,13 +82,18 @@ static int ask_email(const struct launch_tokens *t, char **ret, struct vmcp_erro
     return *ret ? 0 : vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for an account");
 }
 
-/* Whose token the credential gives by itself; "" where that cannot be told. */
+/* Choose the credential, when the first job wants a token: others run without one. `own` is whose
+ * token it gives by itself; "" where that cannot be told. */
 static int find_own(struct launch_tokens *t, struct vmcp_error *err)
 {
-    const char *chain = t->settings->impersonate, *last = chain ? strrchr(chain, ',') : NULL;
-    const char *email = json_string_value(json_object_get(t->adc.document, "client_email"));
     if (t->own)
         return 0;
+    launch_adc_clear(&t->adc);
+    int rc = launch_adc_find(t->settings, t->metadata, &t->adc, err);
+    if (rc < 0)
+        return rc;
+    const char *chain = t->settings->impersonate, *last = chain ? strrchr(chain, ',') : NULL;
+    const char *email = json_string_value(json_object_get(t->adc.document, "client_email"));
     if (!chain && t->adc.metadata)
         return ask_email(t, &t->own, err);
     t->own = strdup(last ? last + 1 : chain ? chain : email ? email : "");

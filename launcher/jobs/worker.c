@@ -8,6 +8,7 @@
 
 #include "http/ask.h"
 #include "http/certificates.h"
+#include "state/folder.h"
 #include "trustsource.h"
 
 enum { ASK_MS = 30000 };
@@ -89,14 +90,18 @@ void launch_jobs_clear(struct launch_jobs *jobs)
 int launch_worker_begin(struct launch_worker *worker, struct launch_jobs *jobs,
                         struct vmcp_error *err)
 {
+    auto_free char *source = NULL;
     worker->jobs = jobs;
     int rc = http_client_new(&worker->http, err);
+    if (rc == 0)
+        rc = launch_trust_find(jobs->run.settings, jobs->run.domain, &worker->trust, &source, err);
     return rc < 0 ? rc : launch_history_open(jobs->run.dir, &worker->history, err);
 }
 
 void launch_worker_end(struct launch_worker *worker)
 {
-    launch_history_close(&worker->history);
+    launch_history_close(worker->history);
+    vmcp_trust_free(worker->trust);
     http_client_free(worker->http);
     *worker = (struct launch_worker){0};
 }
@@ -112,7 +117,7 @@ static int ask(struct launch_worker *worker, int64_t floor, const char *name,
         return rc;
     struct http_ask question = {
         .endpoint = &endpoint,
-        .trust = run->trust,
+        .trust = worker->trust,
         .format = VMCP_FORMAT_V2,
         .domain = run->domain,
         .hostid = run->hostid,

@@ -52,7 +52,8 @@ void launch_jobs_clear(struct launch_jobs *jobs);
 struct launch_worker {
     struct launch_jobs *jobs;
     struct http_client *http;
-    struct launch_history history;
+    struct vmcp_trust *trust; /* its own: thumbprints in it are resolved when it is first used */
+    struct launch_history *history;
 };
 VMCP_MUST_CHECK int launch_worker_begin(struct launch_worker *worker, struct launch_jobs *jobs,
                                         struct vmcp_error *err);
