@@ -19,6 +19,7 @@ const struct launch_verb launch_verbs[] = {
     {"stop", launch_stop_main, &launch_stop_command},
     {"delete", launch_delete_main, &launch_delete_command},
     {"logs", launch_logs_main, &launch_logs_command},
+    {"run-job", launch_run_job_main, &launch_run_job_command},
     {"state", launch_state_main, &launch_state_command},
     {"least-privilege", launch_least_privilege_main, &launch_least_privilege_command},
     {"completion", launch_completion_main, &launch_completion_command},
