@@ -36,7 +36,7 @@ static const struct emu_field initialize_fields[] = {
     {0},
 };
 
-static const struct emu_field disk_fields[] = {
+const struct emu_field emu_attached_disk_fields[] = {
     {"architecture", 's', NULL},
     {"autoDelete", 'b', NULL},
     {"boot", 'b', NULL},
@@ -121,7 +121,7 @@ const struct emu_field emu_labels_fields[] = {
     {0},
 };
 
-static const struct emu_field account_fields[] = {{"email", 's', NULL}, {"scopes", 't', NULL}, {0}};
+const struct emu_field emu_account_fields[] = {{"email", 's', NULL}, {"scopes", 't', NULL}, {0}};
 
 static const struct emu_field affinity_fields[] = {
     {"key", 's', NULL},
@@ -133,7 +133,7 @@ static const struct emu_field affinity_fields[] = {
 static const struct emu_field duration_fields[] = {
     {"nanos", 'i', NULL}, {"seconds", 'l', NULL}, {0}};
 
-static const struct emu_field scheduling_fields[] = {
+const struct emu_field emu_scheduling_fields[] = {
     {"automaticRestart", 'b', NULL},
     {"availabilityDomain", 'i', NULL},
     {"gracefulShutdown", 'o', NULL},
@@ -202,7 +202,7 @@ const struct emu_field emu_instance_fields[] = {
     {"creationTimestamp", 's', NULL},
     {"deletionProtection", 'b', NULL},
     {"description", 's', NULL},
-    {"disks", 'a', disk_fields},
+    {"disks", 'a', emu_attached_disk_fields},
     {"displayDevice", 'o', display_fields},
     {"fingerprint", 's', NULL},
     {"guestAccelerators", 'a', accelerator_fields},
@@ -230,9 +230,9 @@ const struct emu_field emu_instance_fields[] = {
     {"resourceStatus", 'o', NULL},
     {"satisfiesPzi", 'b', NULL},
     {"satisfiesPzs", 'b', NULL},
-    {"scheduling", 'o', scheduling_fields},
+    {"scheduling", 'o', emu_scheduling_fields},
     {"selfLink", 's', NULL},
-    {"serviceAccounts", 'a', account_fields},
+    {"serviceAccounts", 'a', emu_account_fields},
     {"shieldedInstanceConfig", 'o', shielded_fields},
     {"shieldedInstanceIntegrityPolicy", 'o', integrity_fields},
     {"sourceMachineImage", 's', NULL},
@@ -253,7 +253,7 @@ static const struct emu_field property_fields[] = {
     {"canIpForward", 'b', NULL},
     {"confidentialInstanceConfig", 'o', confidential_fields},
     {"description", 's', NULL},
-    {"disks", 'a', disk_fields},
+    {"disks", 'a', emu_attached_disk_fields},
     {"guestAccelerators", 'a', accelerator_fields},
     {"keyRevocationActionType", 's', NULL},
     {"labels", 'm', NULL},
@@ -266,8 +266,8 @@ static const struct emu_field property_fields[] = {
     {"reservationAffinity", 'o', reservation_fields},
     {"resourceManagerTags", 'm', NULL},
     {"resourcePolicies", 't', NULL},
-    {"scheduling", 'o', scheduling_fields},
-    {"serviceAccounts", 'a', account_fields},
+    {"scheduling", 'o', emu_scheduling_fields},
+    {"serviceAccounts", 'a', emu_account_fields},
     {"shieldedInstanceConfig", 'o', shielded_fields},
     {"tags", 'o', emu_tags_fields},
     {"workloadIdentityConfig", 'o', NULL},

@@ -52,8 +52,8 @@ int emu_insert_check_machine_type(const struct emu_insert_context *context, cons
 }
 
 /* At most one account, of this project. */
-static int plan_account(const struct emu_insert_context *context, const json_t *accounts,
-                        json_t **ret, struct emu_refusal *why)
+int emu_insert_account(const struct emu_insert_context *context, const json_t *accounts,
+                       json_t **ret, struct emu_refusal *why)
 {
     const json_t *account = json_array_get(accounts, 0);
     const char *email = text_of(account, "email");
@@ -171,7 +171,8 @@ static int plan_parts(const struct emu_insert_context *context, const json_t *bo
     if (rc == 0)
         rc = emu_insert_tags(json_object_get(body, "tags"), &parts->tags, why);
     if (rc == 0)
-        rc = plan_account(context, json_object_get(body, "serviceAccounts"), &parts->accounts, why);
+        rc = emu_insert_account(context, json_object_get(body, "serviceAccounts"), &parts->accounts,
+                                why);
     if (rc == 0)
         rc = emu_insert_scheduling(json_object_get(body, "scheduling"), &parts->scheduling, why);
     return rc;

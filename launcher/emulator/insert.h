@@ -59,6 +59,20 @@ VMCP_MUST_CHECK int emu_insert_nics(const struct emu_insert_context *context, co
 VMCP_MUST_CHECK int emu_insert_scheduling(const json_t *scheduling, json_t **ret,
                                           struct emu_refusal *why);
 
+/* At most one service account, which the caller may act as; *ret is NULL for none. */
+VMCP_MUST_CHECK int emu_insert_account(const struct emu_insert_context *context,
+                                       const json_t *accounts, json_t **ret,
+                                       struct emu_refusal *why);
+
+/* Attach a disk that is there to an instance in the state, as its disk number `index`; *ret is the
+ * new entry of `disks`. Inside a transaction. */
+VMCP_MUST_CHECK int emu_insert_attach(const struct emu_insert_context *context,
+                                      struct emu_instance *instance, const json_t *asked,
+                                      size_t index, json_t **ret, struct emu_refusal *why);
+VMCP_MUST_CHECK int emu_insert_take_disk(const struct emu_insert_context *context,
+                                         struct emu_instance *instance, const json_t *attached,
+                                         struct emu_refusal *why);
+
 /* Metadata, tags and labels as the API keeps them; also for setMetadata, setTags and setLabels.
  * NULL is an empty one. */
 VMCP_MUST_CHECK int emu_insert_metadata(const json_t *metadata, json_t **ret,

@@ -202,3 +202,33 @@ int emu_insert_disks(const struct emu_insert_context *context, const char *name,
     *ret = steal(&attached);
     return 0;
 }
+
+int emu_insert_attach(const struct emu_insert_context *context, struct emu_instance *instance,
+                      const json_t *asked, size_t index, json_t **ret, struct emu_refusal *why)
+{
+    VMCP_AUTO(clear)
+    struct plan plan = {.context = context, .instance = instance, .asked = asked, .index = index};
+    char name[FIELD_MAX];
+    if (json_object_get(asked, "initializeParams"))
+        return emu_refuse_field(why, field(&plan, "", name), emu_text_at(asked, "source"),
+                                "A disk that is attached is made before: no initializeParams.");
+    int rc = plan_existing(&plan, emu_text_at(asked, "source"), why);
+    if (rc < 0)
+        return rc;
+    json_auto_t *made = attach(&plan, false);
+    if (!made)
+        return emu_refuse(why, 500, "backendError", "No memory for a disk.");
+    const char *device = emu_text_at(made, "deviceName");
+    size_t i = 0;
+    json_t *other = NULL;
+    json_array_foreach(json_object_get(instance->resource, "disks"), i, other)
+    {
+        if (strcmp(emu_text_at(other, "deviceName"), device) == 0)
+            return emu_refuse_field(why, field(&plan, ".deviceName", name), device,
+                                    "Another disk of the instance has this name.");
+    }
+    rc = emu_insert_take_disk(context, instance, made, why);
+    if (rc == 0)
+        *ret = steal(&made);
+    return rc;
+}

@@ -107,8 +107,8 @@ static bool is_new(const struct emu_instance *instance, const char *source)
 }
 
 /* A disk that was there before: another's for reading only. */
-static int take_disk(const struct emu_insert_context *context, struct emu_instance *instance,
-                     const json_t *attached, struct emu_refusal *why)
+int emu_insert_take_disk(const struct emu_insert_context *context, struct emu_instance *instance,
+                         const json_t *attached, struct emu_refusal *why)
 {
     auto_resource struct emu_resource disk = {0};
     struct vmcp_error err = {0};
@@ -139,7 +139,7 @@ static int take_disks(const struct emu_insert_context *context, struct emu_insta
     {
         const char *source = emu_text_at(attached, "source");
         if (rc == 0 && source && !is_new(instance, source))
-            rc = take_disk(context, instance, attached, why);
+            rc = emu_insert_take_disk(context, instance, attached, why);
     }
     return rc;
 }

@@ -21,7 +21,9 @@ emu_run_fn emu_instances_bulk_insert;      /* api_bulk.c */
 emu_run_fn emu_instances_delete, emu_instances_start, emu_instances_stop, emu_instances_reset,
     emu_instances_suspend, emu_instances_resume; /* api_power.c */
 emu_run_fn emu_instances_set_metadata, emu_instances_set_tags, emu_instances_set_labels,
-    emu_instances_set_machine_type, emu_instances_set_protection;           /* api_update.c */
+    emu_instances_set_machine_type, emu_instances_set_protection; /* api_update.c */
+emu_run_fn emu_instances_attach_disk, emu_instances_detach_disk, emu_instances_set_auto_delete,
+    emu_instances_set_scheduling, emu_instances_set_account;                /* api_attach.c */
 emu_run_fn emu_operations_get, emu_operations_wait, emu_operations_delete;  /* api_operations.c */
 emu_run_fn emu_disks_resize, emu_disk_types_get, emu_accelerator_types_get; /* api_disks.c */
 emu_run_fn emu_images_get, emu_images_get_from_family, emu_family_views_get,

@@ -405,6 +405,64 @@ def test_instances_set_deletion_protection(cloud):
     done(cloud, cloud.zone("DELETE", "instances/guarded"))
 
 
+def disk_names(cloud, name):
+    return [d["source"].rpartition("/")[2] for d in cloud.instance(name)["disks"]]
+
+
+def test_instances_attach_disk_and_detach_disk(cloud):
+    cloud.insert("holder")
+    make(cloud, "disks", f"zones/{ZONE}", name="extra", sizeGb="10")
+    path = "instances/holder/"
+    body = {"source": f"zones/{ZONE}/disks/extra", "deviceName": "data"}
+    done(cloud, cloud.zone("POST", path + "attachDisk", body))
+    assert disk_names(cloud, "holder") == ["holder", "extra"]
+    assert cloud.instance("holder")["disks"][1]["deviceName"] == "data"
+    assert len(cloud.zone("GET", "disks/extra").json["users"]) == 1
+    assert cloud.zone("DELETE", "disks/extra").status == 400
+    for wrong in (body, {}, {"source": "zones/a/b/c/d"}, {"initializeParams": {}, **body}):
+        assert cloud.zone("POST", path + "attachDisk", wrong).status == 400
+    assert cloud.zone("POST", path + "attachDisk",
+                      {"source": f"zones/{ZONE}/disks/none"}).status == 404
+    assert cloud.zone("POST", path + "detachDisk?deviceName=no").status == 400
+    assert cloud.zone("POST", path + "detachDisk?deviceName=persistent-disk-0").status == 400
+    done(cloud, cloud.zone("POST", path + "detachDisk?deviceName=data"))
+    assert disk_names(cloud, "holder") == ["holder"]
+    gone(cloud, "disks", "extra", f"zones/{ZONE}")
+
+
+def test_instances_set_disk_auto_delete(cloud):
+    cloud.insert("keeper")
+    path = "instances/keeper/setDiskAutoDelete?deviceName=persistent-disk-0"
+    for wrong in ("", "&autoDelete=maybe"):
+        assert cloud.zone("POST", path + wrong).status == 400
+    done(cloud, cloud.zone("POST", path + "&autoDelete=false"))
+    done(cloud, cloud.zone("DELETE", "instances/keeper"))
+    gone(cloud, "disks", "keeper", f"zones/{ZONE}")
+
+
+def test_instances_set_scheduling(cloud):
+    cloud.insert("scheduled")
+    path = "instances/scheduled/setScheduling"
+    done(cloud, cloud.zone("POST", path, {"automaticRestart": False}))
+    now = cloud.instance("scheduled")["scheduling"]
+    assert now["automaticRestart"] is False and now["onHostMaintenance"] == "MIGRATE"
+    assert cloud.zone("POST", path, {"preemptible": True, "onHostMaintenance": "MIGRATE"}).status == 400
+
+
+def test_instances_set_service_account(cloud):
+    cloud.insert("served")
+    path = "instances/served/setServiceAccount"
+    body = {"email": "default", "scopes": [CLOUD_PLATFORM]}
+    assert "stop it" in cloud.zone("POST", path, body).message
+    done(cloud, cloud.zone("POST", "instances/served/stop"))
+    done(cloud, cloud.zone("POST", path, body))
+    assert cloud.instance("served")["serviceAccounts"][0]["scopes"] == [CLOUD_PLATFORM]
+    nobody = {"email": "who@other.iam.gserviceaccount.com", "scopes": []}
+    assert cloud.zone("POST", path, nobody).status == 400
+    done(cloud, cloud.zone("POST", path, {}))
+    assert "serviceAccounts" not in cloud.instance("served")
+
+
 def test_instances_bulk_insert(cloud):
     body = {"count": "3", "namePattern": "bulk-##",
             "instanceProperties": template_body("x")["properties"]}
