@@ -21,6 +21,7 @@ const struct launch_verb launch_verbs[] = {
     {"logs", launch_logs_main, &launch_logs_command},
     {"run-job", launch_run_job_main, &launch_run_job_command},
     {"state", launch_state_main, &launch_state_command},
+    {"jobs", launch_jobs_main, &launch_jobs_command},
     {"least-privilege", launch_least_privilege_main, &launch_least_privilege_command},
     {"completion", launch_completion_main, &launch_completion_command},
     {"version", launch_version_main, &launch_version_command},

@@ -23,6 +23,9 @@ static const char schema[] =
     "  UNIQUE (run, number)) STRICT;"
     "CREATE TABLE paused (domain TEXT NOT NULL, job TEXT NOT NULL, since_ms INTEGER NOT NULL,"
     "  PRIMARY KEY (domain, job)) STRICT;"
+    /* from when on a job's times can be missed, where no run says so */
+    "CREATE TABLE watched (domain TEXT NOT NULL, job TEXT NOT NULL, from_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, job)) STRICT;"
     "PRAGMA user_version = 1;";
 
 #define RUN_COLUMNS "id, schedule_ms, serial, started_ms, ended_ms, manual, outcome, error"

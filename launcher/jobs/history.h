@@ -116,6 +116,26 @@ VMCP_MUST_CHECK int launch_history_is_paused(struct launch_history *history,
                                              const struct launch_job_name *name, bool *ret,
                                              struct vmcp_error *err);
 
+/* Of a job's past, what a scheduler begins with. 0: there is no such time. */
+struct launch_marks {
+    bool paused;
+    int64_t since_ms;   /* times after this one were missed, where no run of theirs is here */
+    int64_t open_ms;    /* the scheduled time of a run that has no outcome */
+    int64_t success_ms; /* when the last success ended */
+};
+VMCP_MUST_CHECK int launch_history_marks(struct launch_history *history,
+                                         const struct launch_job_name *name,
+                                         struct launch_marks *ret, struct vmcp_error *err);
+/* From now on its times can be missed: it was seen for the first time, or resumed. */
+VMCP_MUST_CHECK int launch_history_watch(struct launch_history *history,
+                                         const struct launch_job_name *name, int64_t now_ms,
+                                         struct vmcp_error *err);
+
+/* How the last runs ended, oldest first: a new array of launch_outcome_name()s. */
+VMCP_MUST_CHECK int launch_history_timeline(struct launch_history *history,
+                                            const struct launch_job_name *name, int limit,
+                                            json_t **ret, struct vmcp_error *err);
+
 /* For people. The jobs that have a history (domain, job, paused, runs, the last run's members), and
  * the runs of one, newest first, with their attempts: new arrays of objects. */
 VMCP_MUST_CHECK int launch_history_jobs(struct launch_history *history, json_t **ret,

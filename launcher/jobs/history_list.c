@@ -11,6 +11,8 @@ static json_t *row_object(sqlite3_stmt *row)
     for (int i = 0; i < sqlite3_column_count(row); i++) {
         const char *name = sqlite3_column_name(row, i);
         json_t *value = NULL;
+        if (sqlite3_column_type(row, i) == SQLITE_NULL)
+            continue;
         if (strcmp(name, "outcome") == 0)
             value =
                 json_string(launch_outcome_name((enum launch_outcome)sqlite3_column_int(row, i)));
@@ -18,7 +20,7 @@ static json_t *row_object(sqlite3_stmt *row)
             value = json_boolean(sqlite3_column_int(row, i));
         else if (sqlite3_column_type(row, i) == SQLITE_INTEGER)
             value = json_integer(sqlite3_column_int64(row, i));
-        else if (sqlite3_column_type(row, i) != SQLITE_NULL)
+        else
             /* An answer may be of any bytes: what is not UTF-8 is left away. */
             value = json_stringn(sqlite3_column_blob(row, i), (size_t)sqlite3_column_bytes(row, i));
         if (value && json_object_set_new(object, name, value) < 0) {
@@ -39,15 +41,16 @@ int launch_history_jobs(struct launch_history *history, json_t **ret, struct vmc
     json_auto_t *jobs = json_array();
     int rc = launch_database_run(
         &history->db, append, jobs, err,
-        "SELECT domain, job, EXISTS (SELECT 1 FROM paused AS p WHERE p.domain = n.domain AND p.job "
-        "="
-        " n.job) AS paused, (SELECT count(*) FROM run AS r WHERE r.domain = n.domain AND r.job ="
-        " n.job) AS runs, l.schedule_ms AS scheduleMs, l.started_ms AS startedMs, l.ended_ms AS"
-        " endedMs, l.outcome, l.serial, nullif(l.error, '') AS error FROM"
-        " (SELECT domain, job FROM run UNION SELECT domain, job FROM paused) AS n"
-        " LEFT JOIN run AS l ON l.id = (SELECT id FROM run AS r WHERE r.domain = n.domain AND "
-        "r.job ="
-        " n.job ORDER BY schedule_ms DESC LIMIT 1) ORDER BY domain, job",
+        "SELECT n.domain AS domain, n.job AS job,"
+        " EXISTS (SELECT 1 FROM paused AS p WHERE (p.domain, p.job) = (n.domain, n.job)) AS paused,"
+        " (SELECT count(*) FROM run AS r WHERE (r.domain, r.job) = (n.domain, n.job)) AS runs,"
+        " l.schedule_ms AS scheduleMs, l.started_ms AS startedMs,"
+        " nullif(l.ended_ms, 0) AS endedMs, l.outcome AS outcome, l.serial AS serial,"
+        " nullif(l.error, '') AS error FROM"
+        " (SELECT domain, job FROM run UNION SELECT domain, job FROM paused"
+        " UNION SELECT domain, job FROM watched) AS n"
+        " LEFT JOIN run AS l ON l.id = (SELECT id FROM run AS r WHERE (r.domain, r.job) ="
+        " (n.domain, n.job) ORDER BY schedule_ms DESC LIMIT 1) ORDER BY n.domain, n.job",
         "");
     if (rc == 0)
         *ret = steal(&jobs);
