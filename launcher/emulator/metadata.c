@@ -180,14 +180,17 @@ static void answer_missing(const struct question *q, const char *path, struct ht
 
 /* What is there under another name, or without being in the tree: Go's oauth2 spells the universe's
  * domain with an underscore, and where no maintenance is planned that is a word, not a folder. */
-static bool find(const struct emu_view *view, const char *path, json_t *none, struct emu_node *ret)
+static bool find(const struct emu_view *view, const char *path, json_t **none, struct emu_node *ret)
 {
     if (strcmp(path, "universe/universe_domain") == 0)
         path = "universe/universe-domain";
     if (emu_node_find(view->tree, path, ret))
         return true;
-    *ret = (struct emu_node){.value = none, .kind = EMU_NODE_LEAF};
-    return none && strcmp(path, "instance/upcoming-maintenance") == 0;
+    if (strcmp(path, "instance/upcoming-maintenance") != 0)
+        return false;
+    *none = json_string("NONE");
+    *ret = (struct emu_node){.value = *none, .kind = EMU_NODE_LEAF};
+    return *none != NULL;
 }
 
 /* `path` is what follows /computeMetadata/v1/. */
@@ -195,12 +198,12 @@ static void answer_v1(struct emu_cloud *cloud, const struct emu_view *view,
                       const struct question *q, const char *path, struct http_reply *reply)
 {
     struct emu_node node;
-    json_auto_t *none = json_string("NONE");
+    json_auto_t *none = NULL;
     if (emu_metadata_guest(cloud, view, q->req, path, reply) ||
         emu_metadata_token(cloud, view, q->req, path, reply) ||
         emu_metadata_identity(cloud, view, q->req, path, reply))
         return;
-    if (find(view, path, none, &node))
+    if (find(view, path, &none, &node))
         answer_node(q, &node, reply);
     else
         answer_missing(q, path, reply);

@@ -61,12 +61,13 @@ static bool takes_method(const struct http_request *req, const char **ret_allow)
 {
     static const char v1[] = "computeMetadata/v1/";
     bool slash = false;
+    if (strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0)
+        return true;
     auto_free char *path = emu_metadata_path(req->path, &slash);
     bool guest = path && strncmp(path, v1, sizeof(v1) - 1) == 0 &&
                  emu_metadata_is_guest(path + sizeof(v1) - 1);
     *ret_allow = guest ? "GET, HEAD, PUT, DELETE" : "GET, HEAD";
-    return strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0 ||
-           (guest && (strcmp(req->method, "PUT") == 0 || strcmp(req->method, "DELETE") == 0));
+    return guest && (strcmp(req->method, "PUT") == 0 || strcmp(req->method, "DELETE") == 0);
 }
 
 bool emu_metadata_guard(void *app, const struct http_request *req, struct http_reply *reply)

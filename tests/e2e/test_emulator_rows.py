@@ -4,11 +4,10 @@
 Each test is named after a row of the table in docs/emulator.md; the last test sees that each row
 has one. What needs a VM of its own is seen by test_emulator_views.py with the same names.
 """
-import base64
 import json
 import re
+import resource
 import socket
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -411,6 +410,15 @@ def start_waiting(emulator):
     s.sendall(f"GET {V1}instance/attributes/color?wait_for_change=true HTTP/1.1\r\n"
               f"Host: 127.0.0.1\r\nMetadata-Flavor: Google\r\n\r\n".encode())
     return s
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_descriptors():
+    """A thousand sockets are ours too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_row_5_11_a_thousand_waiters_cost_no_thread(own):
