@@ -102,17 +102,27 @@ json_t *launch_report_array(struct launch_report *report, const char *key)
     return array;
 }
 
-/* DEL and C1 (U+0080 to U+009F) stand in JSON as they are (RFC 8259, section 7), and steer
- * terminals. */
+/* The code point that begins at `s` and has `len` bytes, 1 to 3 (RFC 3629, section 3). */
+static unsigned code_point(const char *s, size_t len)
+{
+    static const unsigned char first[] = {0x7f, 0x1f, 0x0f};
+    unsigned value = (unsigned char)s[0] & first[len - 1];
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | ((unsigned char)s[i] & 0x3f);
+    return value;
+}
+
+/* DEL, C1 and what turns the direction of writing stand in JSON as they are (RFC 8259, section 7),
+ * and steer terminals. Line ends are those of the layout. */
 static void print_escaped(const char *text)
 {
-    for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-        if (*s == 0x7f)
-            fputs("\\u007f", stdout);
-        else if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-            printf("\\u%04x", *++s);
+    while (*text) {
+        size_t steers = *text == '\n' ? 0 : launch_steers(text);
+        if (steers)
+            printf("\\u%04x", code_point(text, steers));
         else
-            putchar(*s);
+            putchar((unsigned char)*text);
+        text += steers ? steers : 1;
     }
     putchar('\n');
 }

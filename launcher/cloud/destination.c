@@ -74,8 +74,8 @@ bool launch_origin_is_local(const struct launch_origin *origin)
         uint32_t a = ntohl(four.s_addr);
         return a >> 24 == 127 || a >> 16 == 0xa9fe; /* 169.254.0.0/16, RFC 3927 */
     }
-    if (inet_pton(AF_INET6, origin->host, &six) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&six) || IN6_IS_ADDR_LINKLOCAL(&six);
+    if (inet_pton(AF_INET6, origin->host, &six) == 1) /* fe80::/64, RFC 4291, section 2.5.6 */
+        return IN6_IS_ADDR_LOOPBACK(&six) || memcmp(&six, "\xfe\x80\0\0\0\0\0\0", 8) == 0;
     return false;
 }
 

@@ -181,13 +181,20 @@ int launch_operation_find(const struct launch_compute *compute, const char *zone
                           const char *request_id, json_t **ret, struct vmcp_error *err)
 {
     json_auto_t *list = NULL;
+    struct launch_compute brief = *compute; /* all pages have the time of one call */
+    int64_t end = launch_uptime() + compute->patience;
     *ret = NULL;
     for (int pages = 0; pages < PAGES_MAX; pages++) {
         json_auto_t *last = steal(&list);
         const char *token = json_string_value(json_object_get(last, "nextPageToken"));
         if (pages > 0 && (!token || !*token))
             return 0;
-        int rc = read_page(compute, zone, request_id, token, &list, err);
+        brief.patience = (int)(end - launch_uptime());
+        if (brief.patience < 1)
+            return vmcp_fail(err, VMCP_E_TIMEOUT,
+                             "the list of operations goes on after %d s and %d pages",
+                             compute->patience, pages);
+        int rc = read_page(&brief, zone, request_id, token, &list, err);
         if (rc < 0)
             return rc;
         *ret = json_incref(pick(list, request_id));

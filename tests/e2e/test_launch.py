@@ -1310,6 +1310,25 @@ def test_operations_without_an_end(world):
     assert world.run().report["code"] == "api-refused" and len(world.intents()) == 1
 
 
+def test_operations_that_come_slowly(world):
+    """Each page comes in time, and the list does not end: its time is that of one call."""
+    kill_while_inserting(world, "lost")
+    path, = world.intents()
+    intent = json.loads(path.read_text())
+    path.write_text(json.dumps({**intent, "created": intent["created"] - 1801}))
+
+    def before(request):
+        if not request.url.path.endswith("/operations"):
+            return None
+        time.sleep(1)
+        return 200, "application/json", {"nextPageToken": "x"}
+    world.compute.before = before
+    done = world.run("--timeout", "3", timeout=30)
+    # its end may come between two pages, or within one
+    assert (done.report["code"], done.returncode) in (("timeout", 8), ("network", 4)), done.stderr
+    assert len(world.intents()) == 1
+
+
 def test_intent_of_the_future_is_looked_up(world):
     """The clock was set back since: nobody knows whether the requestId is still remembered."""
     kill_while_inserting(world, "lost")

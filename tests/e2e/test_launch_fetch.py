@@ -144,6 +144,15 @@ def test_no_proxy_for_a_metadata_server_elsewhere(world, proxy):
     assert not proxy.server.log
 
 
+@pytest.mark.parametrize("api", ["http://[::1]:1", "http://[0:0::1]:1", "http://[fe80::1]:1",
+                                 "http://[fe80:0:0::2]:1", "http://127.8.9.1:1", "http://localhost:1"])
+def test_no_token_to_a_proxy(world, proxy, api):
+    """Plain http is taken for such an API because the token does not leave the link."""
+    done = world.run("--api-endpoint", f"{api}/compute/v1/", "--timeout", "2",
+                     env=dict(world.env, http_proxy=proxy.server.origin, all_proxy=proxy.server.origin))
+    assert done.report["code"] == "network" and not proxy.server.log
+
+
 # --- patience
 
 def asked(world):

@@ -184,16 +184,18 @@ def on_a_terminal(world, *args, base=True):
 
 
 def test_json_steers_no_terminal(world):
-    """DEL and C1 stand in JSON as they are; on a terminal they are escapes, which say the same."""
+    """DEL, C1 and what turns the direction of writing stand in JSON as they are; on a terminal they
+    are escapes, which say the same."""
+    turns = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
     world.launch()
-    world.compute.serial = "\x1b]0;x\x07\x7f\u009b31m\u00e9"
+    world.compute.serial = "\x1b]0;x\x07\x7f\u009b31m\u00e9\u2065\u20ac" + turns
     assert said(world, "logs", *KNOWN, base=False)["contents"] == world.compute.serial
     text = on_a_terminal(world, "logs", *KNOWN, base=False).strip()
-    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text), text
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in turns for c in text), text
     assert json.loads(text)["contents"] == world.compute.serial
-    world.responder.machine["userData"] = "#!/bin/sh\n# \x7f\u009b31m"
+    world.responder.machine["userData"] = "#!/bin/sh\n# \x7f\u009b31m" + turns
     text = on_a_terminal(world, "plan", "--name-suffix", "b").strip()
-    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in turns for c in text)
     assert "\u009b31m" in json.dumps(json.loads(text), ensure_ascii=False)
 
 

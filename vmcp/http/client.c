@@ -16,7 +16,7 @@ struct http_client {
 enum { CONNECT_TIMEOUT_MS = 10000, TOTAL_TIMEOUT_MS = 30000, STALLED_S = 15 };
 enum { DEFAULT_MAX_BODY = 1024 * 1024, URL_MAX_LEN = 8192, RETRY_AFTER_MAX = 86400 };
 
-/* No proxy ever sees what is asked of this machine or of the metadata server. */
+/* No proxy ever sees what is asked of this machine, of its link or of the metadata server. */
 static const char direct_hosts[] = "localhost,127.0.0.0/8,::1,169.254.0.0/16,metadata,"
                                    "metadata.google.internal";
 
@@ -59,6 +59,15 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
     struct http_response *response = arg;
     vmcp_buf_add(&response->body, data, size * count);
     return response->body.failed ? 0 : size * count;
+}
+
+/* An address of the link (fe80::/64, RFC 4291, section 2.5.6). libcurl 7.88 knows no ranges of IPv6
+ * addresses in the list above. */
+static bool is_on_link(const char *url)
+{
+    static const char address[] = "[fe80:";
+    const char *host = strstr(url, "://");
+    return host && strncasecmp(host + 3, address, strlen(address)) == 0;
 }
 
 /* The proxy variables keep their meaning; our own hosts are added to no_proxy. */
@@ -152,7 +161,8 @@ static void set_up(struct http_client *client, const struct http_exchange *ex,
     set_bounds(curl, ex);
     set_method(curl, ex);
     http_curl.easy_setopt(curl, CURLOPT_URL, ex->url);
-    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, ex->direct || ex->unix_socket ? "*" : no_proxy);
+    bool direct = ex->direct || ex->unix_socket || is_on_link(ex->url);
+    http_curl.easy_setopt(curl, CURLOPT_NOPROXY, direct ? "*" : no_proxy);
     http_curl.easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ex->unix_socket);
     http_curl.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     http_curl.easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
