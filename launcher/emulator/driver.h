@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "limits.h"
 #include "listeners.h"
 #include "loop.h"
 #include "serial.h"
@@ -28,6 +29,7 @@ struct emu_vm {
     char name[EMU_VM_NAME_MAX + 1];
     char hostname[EMU_VM_HOSTNAME_MAX + 1];
     struct in_addr ip;
+    struct emu_limits limits;
     unsigned number; /* of this VM in this room, from 1: short enough for an interface's name */
     struct emu_serial *serial;
 
@@ -66,6 +68,8 @@ struct emu_room {
     char *folder;                    /* absolute */
     char guest_api[64];
     char why[256];
+    struct emu_cgroups cgroups;
+    char limits[256]; /* which limits hold, in words */
     struct emu_loop *loop;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a `busy` or `alive` became false */

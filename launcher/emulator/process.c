@@ -127,7 +127,17 @@ static int boot(struct emu_vm *vm, struct vmcp_error *err)
     it.spawn.out = guest_console;
     it.spawn.death_signal = SIGTERM;
     it.spawn.subreaper = true;
+    int procs[EMU_CGROUP_PLACES];
+    rc = emu_cgroups_make(&vm->room->cgroups, vm->number, &vm->limits, procs,
+                          &it.spawn.cgroup_count, err);
+    if (rc < 0)
+        return rc;
+    it.spawn.cgroups = procs;
+    it.spawn.limits = &vm->limits;
+    it.spawn.limited = vm->room->cgroups.controllers;
     rc = emu_loop_call(vm->room->loop, start, &it, err);
+    while (it.spawn.cgroup_count)
+        close(procs[--it.spawn.cgroup_count]);
     if (rc < 0)
         return rc;
     rc = emu_vm_watch(vm, it.pid, console, cord, err);

@@ -77,6 +77,10 @@ int emu_room_new(const struct emu_room_options *options, struct emu_room **ret,
         rc = emu_loop_new(&room->loop, err);
     if (rc == 0)
         rc = choose(room, options->driver, err);
+    if (rc == 0 && room->driver) {
+        emu_cgroups_open(&room->cgroups);
+        emu_limits_tell(&room->cgroups, room->limits, sizeof(room->limits));
+    }
     if (rc < 0) {
         emu_room_free(room);
         return rc;
@@ -98,6 +102,7 @@ void emu_room_free(struct emu_room *room)
         emu_room_halt(room, vm->id);
     if (room->driver)
         room->driver->teardown(room);
+    emu_cgroups_close(&room->cgroups);
     emu_loop_free(room->loop);
     while (room->vms) {
         struct emu_vm *vm = room->vms;
@@ -114,6 +119,11 @@ void emu_room_free(struct emu_room *room)
 const char *emu_room_driver(const struct emu_room *room)
 {
     return room->driver ? room->driver->name : "none";
+}
+
+const char *emu_room_limits(const struct emu_room *room)
+{
+    return room->limits;
 }
 
 const char *emu_room_why(const struct emu_room *room)

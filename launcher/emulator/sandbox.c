@@ -34,7 +34,10 @@ struct launch {
     int fds[EMU_SPAWN_FDS_MAX];
     size_t count;
     char **env;
-    int output, lifeline; /* the guest's ends */
+    int output, lifeline;         /* the guest's ends */
+    int procs[EMU_CGROUP_PLACES]; /* of its control groups */
+    size_t proc_count;
+    int userns;
     pid_t pid;
 };
 
@@ -46,7 +49,11 @@ static void launch_clear(struct launch *launch)
         close(launch->output);
     if (launch->lifeline >= 0)
         close(launch->lifeline);
-    launch->output = launch->lifeline = -1;
+    while (launch->proc_count)
+        close(launch->procs[--launch->proc_count]);
+    if (launch->userns >= 0)
+        close(launch->userns);
+    launch->output = launch->lifeline = launch->userns = -1;
     emu_env_free(launch->env);
     launch->env = NULL;
     vmcp_buf_clear(&launch->args);
@@ -184,7 +191,11 @@ static int start(void *arg, struct vmcp_error *err)
     spawn.out = launch->output;
     spawn.fds = launch->fds;
     spawn.fd_count = launch->count;
-    spawn.userns = launch->sandbox->userns;
+    spawn.userns = launch->userns;
+    spawn.cgroups = launch->procs;
+    spawn.cgroup_count = launch->proc_count;
+    spawn.limits = &launch->vm->limits;
+    spawn.limited = launch->vm->room->cgroups.controllers;
     spawn.new_netns = true; /* bubblewrap's own would set up `lo` while we do */
     spawn.death_signal = SIGKILL;
     return emu_spawn(&spawn, &launch->pid, err);
@@ -212,8 +223,12 @@ static int make_ends(struct launch *launch, int *ret_console, int *ret_cord, str
 int emu_sandbox_start(const struct emu_sandbox *sandbox, struct emu_vm *vm, const char *metadata,
                       const char *api, int *ret_info, int *ret_go, struct vmcp_error *err)
 {
-    auto_launch struct launch launch = {
-        .sandbox = sandbox, .vm = vm, .args = VMCP_BUF(ARGS_MAX), .output = -1, .lifeline = -1};
+    auto_launch struct launch launch = {.sandbox = sandbox,
+                                        .vm = vm,
+                                        .args = VMCP_BUF(ARGS_MAX),
+                                        .output = -1,
+                                        .lifeline = -1,
+                                        .userns = -1};
     auto_close int info = -1;
     auto_close int go = -1;
     auto_close int console = -1;
@@ -221,6 +236,12 @@ int emu_sandbox_start(const struct emu_sandbox *sandbox, struct emu_vm *vm, cons
     int rc = prepare(&launch, &info, &go, err);
     if (rc == 0)
         rc = emu_guest_env(vm, metadata, api, "/root", "/tmp", &launch.env, err);
+    if (rc == 0)
+        rc = emu_cgroups_make(&vm->room->cgroups, vm->number, &vm->limits, launch.procs,
+                              &launch.proc_count, err);
+    uid_t owner = 0;
+    if (rc == 0) /* its own: the kernel counts a user's processes in each by itself */
+        rc = emu_userns_new(&launch.userns, &owner, err);
     if (rc == 0)
         rc = make_ends(&launch, &console, &cord, err);
     if (rc == 0)

@@ -250,6 +250,8 @@ static void announce(const struct serving *s, const struct emu_serve_args *args)
     if (args->api)
         fprintf(stderr, "gce-emulator: VM driver %s%s%s\n", emu_room_driver(s->cloud.room),
                 why[0] ? ": " : "", why);
+    if (args->api && emu_room_limits(s->cloud.room)[0])
+        fprintf(stderr, "gce-emulator: limits: %s\n", emu_room_limits(s->cloud.room));
     warn(s, args);
     for (size_t i = 0; i < s->places.count; i++) {
         printf("ready metadata %s\n", s->places.urls[i]);

@@ -26,6 +26,7 @@ enum {
 };
 
 enum stage {
+    JOIN,
     ENTER_USER,
     ENTER_NET,
     BECOME_ROOT,
@@ -36,6 +37,7 @@ enum stage {
     EXEC
 };
 static const char *const stage_names[] = {
+    [JOIN] = "limit",
     [ENTER_USER] = "enter the user namespace for",
     [ENTER_NET] = "enter the network namespace for",
     [MAKE_NET] = "make a network namespace for",
@@ -62,7 +64,9 @@ static int enter_namespaces(const struct emu_spawn *spawn, struct report *report
         if (setns(spawn->userns, CLONE_NEWUSER) < 0)
             return -1;
         report->stage = BECOME_ROOT;
-        if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        /* In a user's own namespace groups cannot be dropped (user_namespaces(7), "setgroups"). */
+        if ((setgroups(0, NULL) < 0 && errno != EPERM) || setresgid(0, 0, 0) < 0 ||
+            setresuid(0, 0, 0) < 0)
             return -1;
     }
     report->stage = MAKE_NET;
@@ -113,6 +117,15 @@ static int arrange(const struct emu_spawn *spawn, int *report_fd)
     return close_range((unsigned)count + 1, ~0U, 0);
 }
 
+/* First of all: what the child does counts already. */
+static int join(const struct emu_spawn *spawn)
+{
+    for (size_t i = 0; i < spawn->cgroup_count; i++)
+        if (write(spawn->cgroups[i], "0", 1) != 1)
+            return -1;
+    return spawn->limits ? emu_limits_enter(spawn->limits, spawn->limited) : 0;
+}
+
 /* The child, from fork to exec. */
 static void __attribute__((noreturn))
 become(const struct emu_spawn *spawn, int report_fd, pid_t parent)
@@ -123,8 +136,8 @@ become(const struct emu_spawn *spawn, int report_fd, pid_t parent)
         signal(sig, SIG_DFL);
     setsid();
     umask(022); /* a machine's, not that of whoever started the emulator */
-    struct report report = {0};
-    bool good = enter_namespaces(spawn, &report) == 0;
+    struct report report = {.stage = JOIN};
+    bool good = join(spawn) == 0 && enter_namespaces(spawn, &report) == 0;
     if (good) {
         /* After the change of user, which would take it back (prctl(2)). */
         report.stage = ORPHANED;

@@ -18,6 +18,7 @@
 
 #include "lib/buf.h"
 #include "lib/error.h"
+#include "limits.h"
 
 enum { EMU_SPAWN_FDS_MAX = 16 };
 
@@ -34,6 +35,10 @@ struct emu_spawn {
     int death_signal;        /* sent when the thread that spawned ends; 0: none */
     bool new_netns;          /* make a network namespace for it, owned by `userns` */
     bool subreaper;          /* orphans below the child become its children */
+    const int *cgroups;      /* the cgroup.procs of groups that it joins */
+    size_t cgroup_count;
+    const struct emu_limits *limits; /* what it may take; NULL: all */
+    unsigned limited;                /* the controllers that see to that already */
 };
 
 #define EMU_SPAWN                                                 \

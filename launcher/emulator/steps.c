@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "instance.h"
 #include "json_values.h"
+#include "machine_types.h"
 #include "member.h"
 #include "operation.h"
 
@@ -118,8 +119,16 @@ static int act(struct emu_cloud *cloud, const struct emu_operation *op, struct v
     else
         snprintf(hostname, sizeof(hostname), "%s.%s.c.%s.internal", instance.name, instance.zone,
                  cloud->project);
+    struct emu_machine_type type = {.cpus = 1, .memory_mb = 1024};
+    const char *link = emu_text_at(instance.resource, "machineType");
+    const char *slash = link ? strrchr(link, '/') : NULL;
+    char why[256];
+    if (slash && !emu_machine_type_find(slash + 1, &type, why, sizeof(why)))
+        return vmcp_fail(err, VMCP_E_INTERNAL, "machine type %s: %s", slash + 1, why);
     const struct emu_vm_spec spec = {
         .id = instance.id,
+        .cpus = type.cpus,
+        .memory_mb = type.memory_mb,
         .name = instance.name,
         .hostname = hostname,
         .ip = {htonl(instance.ip)},

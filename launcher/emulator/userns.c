@@ -25,12 +25,13 @@ static bool have_ids(const char *map)
     return false;
 }
 
-static int write_map(pid_t pid, const char *name, struct vmcp_error *err)
+static int write_map(pid_t pid, const char *name, bool many, struct vmcp_error *err)
 {
     char path[64];
     char text[64];
     snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    int len = snprintf(text, sizeof(text), "0 %d %d\n", EMU_USERNS_BASE, EMU_USERNS_COUNT);
+    int len = snprintf(text, sizeof(text), "0 %d %d\n", many ? EMU_USERNS_BASE : 0,
+                       many ? EMU_USERNS_COUNT : 1);
     auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, text, (size_t)len) != len)
         return vmcp_fail(err, VMCP_E_INTERNAL,
@@ -54,13 +55,13 @@ static pid_t hold_namespace(int ready)
     _exit(1);
 }
 
-static int take(pid_t pid, int *ret_fd, struct vmcp_error *err)
+static int take(pid_t pid, bool many, int *ret_fd, struct vmcp_error *err)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-    int rc = write_map(pid, "uid_map", err);
+    int rc = write_map(pid, "uid_map", many, err);
     if (rc == 0)
-        rc = write_map(pid, "gid_map", err);
+        rc = write_map(pid, "gid_map", many, err);
     if (rc < 0)
         return rc;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,8 +75,7 @@ int emu_userns_new(int *ret_fd, uid_t *ret_owner, struct vmcp_error *err)
 {
     *ret_fd = -1;
     *ret_owner = 0;
-    if (!have_ids("/proc/self/uid_map") || !have_ids("/proc/self/gid_map"))
-        return 0;
+    bool many = have_ids("/proc/self/uid_map") && have_ids("/proc/self/gid_map");
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return vmcp_fail(err, VMCP_E_INTERNAL, "cannot make a pipe: %m");
@@ -89,13 +89,13 @@ int emu_userns_new(int *ret_fd, uid_t *ret_owner, struct vmcp_error *err)
     char word = 'n';
     ssize_t got = TEMP_FAILURE_RETRY(read(from, &word, 1));
     int rc = got == 1 && word == 'y'
-                 ? take(pid, ret_fd, err)
+                 ? take(pid, many, ret_fd, err)
                  : vmcp_fail(err, VMCP_E_INTERNAL,
                              "no right to make user namespaces here (see the sysctl "
                              "user.max_user_namespaces); start inside `unshare -Urnm`");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    if (rc == 0)
+    if (rc == 0 && many)
         *ret_owner = EMU_USERNS_BASE;
-    return rc;
+    return rc < 0 && !many ? 0 : rc; /* nothing is lost but limits of its own */
 }

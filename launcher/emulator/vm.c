@@ -142,6 +142,7 @@ static void power_off(struct emu_vm *vm)
         close(vm->init);
     vm->lifeline = vm->init = -1;
     room->driver->clean(vm);
+    emu_cgroups_remove(&room->cgroups, vm->number);
     emu_serial_rest(vm->serial);
     vm->dirty = false;
 }
@@ -240,6 +241,7 @@ int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec, struct 
     snprintf(vm->name, sizeof(vm->name), "%s", spec->name);
     snprintf(vm->hostname, sizeof(vm->hostname), "%s", spec->hostname);
     vm->ip = spec->ip;
+    vm->limits = emu_limits_of(spec->cpus, spec->memory_mb);
     rc = open_serial(vm, err);
     if (rc == 0) {
         vm->dirty = true;

@@ -46,7 +46,9 @@ VMCP_MUST_CHECK int emu_room_new(const struct emu_room_options *options, struct 
  * to, and with no other call under way. */
 void emu_room_free(struct emu_room *room);
 const char *emu_room_driver(const struct emu_room *room); /* "netns", "process", "none" */
-const char *emu_room_why(const struct emu_room *room);    /* why not netns; "" if it is */
+/* Which limits of VMs hold here, in words; "" for `none`. */
+const char *emu_room_limits(const struct emu_room *room);
+const char *emu_room_why(const struct emu_room *room); /* why not netns; "" if it is */
 /* The origin of API and token endpoint as a guest sees it: "http://169.254.169.252" in netns, the
  * host's address otherwise. */
 const char *emu_room_guest_api(const struct emu_room *room);
@@ -63,6 +65,7 @@ struct emu_vm_spec {
     const char *name;     /* instance name, the guest's short host name */
     const char *hostname; /* NAME.ZONE.c.PROJECT.internal */
     struct in_addr ip;    /* its internal address in emu_room_subnet()'s /20 */
+    int cpus, memory_mb;  /* of its machine type */
 };
 
 /* Boot. Returns when the guest's init runs (or at once for `none`). From any thread; VMs boot side

@@ -161,6 +161,7 @@ class Laboratory:
             [*self.user, "unshare", *flags, "bash", "-c", LABORATORY, "laboratory",
              str(self.work), self.mark], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.emulator = None
+        self.last_pid = 0
         wait(lambda: b"ready" in (self.work / "laboratory.log").read_bytes()
              or self.process.poll() is not None, "the laboratory")
         assert self.process.poll() is None, (self.work / "laboratory.log").read_text()
@@ -265,6 +266,12 @@ class Laboratory:
 
     def mounts(self):
         return (Path("/proc") / str(self.process.pid) / "mountinfo").read_text()
+
+    def emulator_pid(self):
+        """Not that of nsenter(1), which may have made a process for it."""
+        self.last_pid = next(pid for pid, _, line in processes()
+                             if line.startswith(f"{self.program}\0".encode()))
+        return self.last_pid
 
     def stop(self, sig=signal.SIGTERM):
         """Stop the emulator; its exit code."""
@@ -603,3 +610,91 @@ def test_auto_says_why_it_falls_back():
         finally:
             emulator.terminate()
             assert emulator.wait(timeout=10) == 0
+
+
+# Bounded: it ends by itself where nothing stops it.
+BOMB = """#!/bin/bash
+python3 -c '
+import os, sys
+for i in range(2300):
+    try:
+        if os.fork() == 0:
+            os.execv("/bin/sleep", ["MARK-bomb", "300"])
+    except OSError as error:
+        print("refused after", i, error, flush=True)
+        break
+'
+"""
+
+HOG = """#!/bin/bash
+python3 -c '
+import sys
+held = []
+try:
+    for i in range(3200 // 64):
+        held.append(b"x" * (64 << 20))
+        print("held", 64 * len(held), flush=True)
+except MemoryError:
+    print("no memory", flush=True)
+'
+echo "hog: $?"
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def test_the_limits_that_hold_are_said(lab):
+    lab.start("netns")
+    text = re.search(r"limits: (.*)", lab.emulator_log()).group(1)
+    if lab.mode == "user":
+        assert "by rlimits" in text and "not limited" in text
+    else:
+        assert "cgroups" in text or "by rlimits" in text
+
+
+def test_a_fork_bomb_is_stopped_and_other_vms_go_on(lab):
+    """An e2-small's limit is 2048 processes."""
+    lab.start("netns")
+    lab.insert("bomb", BOMB)
+    assert 1500 < int(re.search(r"refused after (\d+)", lab.serial("bomb")).group(1)) < 2048
+    lab.insert("neighbour", "#!/bin/sh\nfor i in 1 2 3 4 5; do /bin/true || exit 1; done\n")
+    assert "startup-script exit status 0" in lab.serial("neighbour")
+    lab.do("DELETE", "instances/bomb")
+    assert not [1 for _, _, line in processes() if line.startswith(f"{lab.mark}-bomb".encode())]
+
+
+def test_a_memory_hog_is_stopped(lab):
+    """An e2-small has 2 GiB; this one wants 3.1."""
+    lab.start("netns")
+    lab.insert("hog", HOG, r"hog: \d+")
+    held = [int(n) for n in re.findall(r"held (\d+)", lab.serial("hog"))]
+    assert 1024 <= max(held) <= 2048, held
+    assert lab.instance("hog")["status"] == "RUNNING"
+    assert lab.api("GET", "instances")["items"]
+
+
+def test_a_vm_leaves_no_control_group_behind(lab):
+    def groups():
+        return {str(p) for p in Path("/sys/fs/cgroup").rglob("gce-emulator-*")}
+
+    lab.start("netns")
+    lab.insert("vm-one", DAEMON)
+    made = {p for p in groups() if p.endswith(f"-{lab.emulator_pid()}")}
+    if "by cgroups" in lab.emulator_log():
+        assert made and all((Path(p) / "vm-1").is_dir() for p in made)
+    lab.do("DELETE", "instances/vm-one")
+    assert not any((Path(p) / "vm-1").exists() for p in made)
+    lab.insert("vm-two", DAEMON)
+    lab.stop(signal.SIGKILL)
+    wait(lambda: not lab.daemons(), "the guest's end", 5)
+    lab.start("netns")
+    lab.emulator_pid()
+    assert not made & groups()
+    assert lab.stop() == 0
+    assert not {p for p in groups() if p.endswith(f"-{lab.last_pid}")}
