@@ -175,11 +175,14 @@ static int put(struct emu_write *write, void *arg, struct emu_refusal *why)
     if (emu_id_make(&bulk->batch, &err) < 0)
         return emu_refuse_fault(why, &err);
     snprintf(link, sizeof(link), EMU_COMPUTE_BASE "/projects/%s/%s", call->project, call->scope);
-    int rc = emu_write_begin(
-        write,
-        &(struct emu_operation_spec){
-            .type = "bulkInsert", .target = link, .target_id = bulk->batch, .batch = bulk->batch},
-        why);
+    int rc =
+        emu_write_begin(write,
+                        &(struct emu_operation_spec){.type = "bulkInsert",
+                                                     .target = link,
+                                                     .target_id = bulk->batch,
+                                                     .batch = bulk->batch,
+                                                     .fault = call->stockout ? EMU_STOCKOUT : NULL},
+                        why);
     return rc < 0 ? rc : make_all(write, bulk, why);
 }
 

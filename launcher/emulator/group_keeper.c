@@ -158,7 +158,7 @@ static int attend(struct round *round, const struct emu_member *member, struct v
         return create(round, member, err);
     if ((member->leaving || rebuilt) && !stopping)
         return change(round, member, "delete", "STOPPING", err);
-    if (strcmp(member->status, "TERMINATED") == 0)
+    if (strcmp(member->status, "TERMINATED") == 0 && round->retry) /* it may fail again */
         return change(round, member, "start", "PROVISIONING", err);
     return 0;
 }

@@ -207,13 +207,24 @@ static void set_failure(struct emu_operation *op, const struct emu_failure *fail
     json_object_set_new(op->resource, "error", json_pack("{s:[o]}", "errors", error));
 }
 
+/* What is over is not kept for ever: memory stays bounded. Usually there is one to forget, or none.
+ */
+static int forget_old(struct emu_store *store, struct vmcp_error *err)
+{
+    return emu_store_run(store, NULL, NULL, err,
+                         "DELETE FROM operation WHERE status = 'DONE'"
+                         " AND seq <= (SELECT max(seq) FROM operation) - ?1",
+                         "i", (int64_t)EMU_OPERATIONS_KEPT);
+}
+
 int emu_operation_finish(struct emu_store *store, struct emu_operation *operation,
                          const struct emu_failure *failure, struct vmcp_error *err)
 {
     set(operation, "DONE", 100, "endTime");
     if (failure)
         set_failure(operation, failure);
-    return save(store, operation, "DONE", err);
+    int rc = save(store, operation, "DONE", err);
+    return rc < 0 ? rc : forget_old(store, err);
 }
 
 int emu_operation_delete(struct emu_store *store, uint64_t id, struct vmcp_error *err)

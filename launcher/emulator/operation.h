@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* operation.h - operations: what was asked for and is being done. PENDING, RUNNING, DONE.
  *
- * DONE does not mean success: then `error` says what went wrong. An operation is kept as long as
- * the state is.
+ * DONE does not mean success: then `error` says what went wrong. The newest EMU_OPERATIONS_KEPT are
+ * kept, and those that are not DONE.
  */
 #ifndef EMU_OPERATION_H
 #define EMU_OPERATION_H
@@ -15,7 +15,7 @@
 #include "lib/error.h"
 #include "store.h"
 
-enum { EMU_OPERATION_NAME_MAX = 63 };
+enum { EMU_OPERATION_NAME_MAX = 63, EMU_OPERATIONS_KEPT = 20000 };
 
 /* The error of an operation for which a zone has no machines. */
 #define EMU_STOCKOUT "ZONE_RESOURCE_POOL_EXHAUSTED"

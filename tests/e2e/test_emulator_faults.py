@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """gce-emulator: faults that tests ask for, quotas, and what a kill leaves behind."""
+import contextlib
 import http.client
 import json
 import random
 import signal
+import sqlite3
 import threading
 import time
 import uuid
@@ -62,6 +64,16 @@ def test_fault_stockout(cloud):
     assert info["metadatas"]["zone"] == ZONE
     assert cloud.instance("no-room") is None and cloud.zone("GET", "disks/no-room").status == 404
     cloud.insert("no-room")
+
+
+def test_fault_stockout_of_a_bulk_insert(cloud):
+    fault(cloud, "instances.bulkInsert", "stockout")
+    properties = dict(instance_body("x"), machineType="e2-small")
+    del properties["name"]
+    body = {"count": "2", "namePattern": "dry-#", "instanceProperties": properties}
+    done = cloud.wait(cloud.zone("POST", "instances/bulkInsert", body).json)
+    assert done["error"]["errors"][0]["code"] == "ZONE_RESOURCE_POOL_EXHAUSTED"
+    assert cloud.instance("dry-1") is None and cloud.instance("dry-2") is None
 
 
 @pytest.mark.parametrize("kind, status, reason, domain", [
@@ -321,6 +333,26 @@ def test_kills_at_random_moments_lose_nothing(delay):
         assert all(d["name"] in vms for d in items(own, "disks") if "users" in d)
     finally:
         own.stop(signal.SIGKILL)
+        remove(folder)
+
+
+def test_old_operations_are_forgotten():
+    folder = scratch()
+    own = Emulator(folder, "--project", PROJECT, "--state", f"{folder}/state.db").start()
+    try:
+        first = own.insert("old")
+        own.stop()
+        with contextlib.closing(sqlite3.connect(f"{folder}/state.db")) as db:
+            db.execute("INSERT INTO operation SELECT seq + 30000, id + 1, name || 'x', scope, method,"
+                       " NULL, target, collection, batch, fault, status, resource FROM operation")
+            db.commit()
+        own.start()
+        assert own.zone("GET", f"operations/{first['name']}").status == 200
+        own.insert("new")
+        assert own.zone("GET", f"operations/{first['name']}").status == 404
+        assert own.zone("GET", f"operations/{first['name']}x").status == 200
+    finally:
+        own.stop()
         remove(folder)
 
 
