@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 
-from conftest import DOMAIN, MACHINE, eventually, write_json
+from conftest import DOMAIN, MACHINE, ROOT, eventually, write_json
 from emulator import LAUNCHER, NOBODY, PROJECT, ZONE, Emulator
 
 AUDIENCE = "https://receiver.example/"
@@ -447,7 +447,8 @@ def test_a_new_name_each_time_and_an_operation_followed(world, cloud):
 
 
 def test_an_operation_that_fails_is_the_jobs_failure(world, cloud):
-    cloud.api("POST", "/emulator/faults", FAULT, token=False)
+    cloud.api("POST", "/emulator/faults", {"method": "instances.insert", "fault": "stockout",
+                                          "count": 1}, token=False)
     world.publish(insert_job())
     told = world.run(*at(cloud, world), code=7)
     assert "ZONE_RESOURCE_POOL_EXHAUSTED" in told["detail"] and instances(cloud) == []
@@ -564,6 +565,61 @@ def test_an_access_token_stays_in_the_universe(bin, vmcpd, keys, tmp_path, cloud
     told = world.run(*at(cloud, world), allow=["https://api.receiver.example"], code=1)
     assert told["outcome"] == "refused" and "googleapis.com" in told["detail"]
     assert not [r for r in requests_of(cloud) if r["path"] == "/token"]
+
+
+# The samples of configs/jobs, as they are but for project and zone
+
+
+def sample(name):
+    text = (ROOT / "configs/jobs" / f"{name}.json").read_text()
+    return json.loads(text.replace("my-project", PROJECT).replace("europe-west1-b", ZONE))["job"]
+
+
+def done(cloud, answer):
+    """Follow an operation of any scope."""
+    assert answer.status == 200, answer.text
+    path = answer.json["selfLink"].split("/compute/v1/")[1]
+    return eventually(lambda: cloud.api("GET", f"/compute/v1/{path}").json["status"] == "DONE")
+
+
+def test_sample_resize_web(world, cloud):
+    template = insert_job("template")["httpTarget"]["bodyJson"]
+    del template["name"]
+    template["machineType"] = "e2-small"
+    done(cloud, cloud.api("POST", "global/instanceTemplates", {"name": "web", "properties": template}))
+    done(cloud, cloud.zone("POST", "instanceGroupManagers", {
+        "name": "web", "baseInstanceName": "web", "targetSize": 1,
+        "instanceTemplate": f"projects/{PROJECT}/global/instanceTemplates/web"}))
+    world.publish(sample("resize-web"))
+    told = world.run(*at(cloud, world))
+    assert json.loads(told["run"]["attempts"][0]["body"])["status"] == "DONE"
+    assert eventually(lambda: len(instances(cloud)) == 3)
+    assert len(world.run(*at(cloud, world))["run"]["attempts"]) == 1  # the next five minutes
+
+
+def test_sample_allow_office(world, cloud):
+    done(cloud, cloud.api("POST", "global/securityPolicies", {"name": "web", "rules": [
+        {"priority": 2147483647, "action": "deny(403)",
+         "match": {"versionedExpr": "SRC_IPS_V1", "config": {"srcIpRanges": ["*"]}}},
+        {"priority": 1000, "action": "allow",
+         "match": {"versionedExpr": "SRC_IPS_V1", "config": {"srcIpRanges": ["203.0.113.0/24"]}}}]}))
+    world.publish(sample("allow-office"))
+    world.run(*at(cloud, world))
+    rules = cloud.api("GET", "global/securityPolicies/web").json["rules"]
+    rule = next(r for r in rules if r["priority"] == 1000)
+    assert rule["match"]["config"]["srcIpRanges"] == ["192.0.2.0/24", "198.51.100.0/24"]
+
+
+def test_sample_nightly_worker_to_its_failure(world, cloud):
+    """What Cloud Scheduler cannot do: a name of its own each time, and an operation that fails."""
+    world.publish(sample("nightly-worker"))
+    world.run(*at(cloud, world))
+    cloud.api("POST", "/emulator/faults", {"method": "instances.insert", "fault": "stockout",
+                                          "count": 1}, token=False)
+    told = world.run(*at(cloud, world), code=7)
+    assert told["run"]["attempts"][0]["status"] == 200 and told["outcome"] == "failed"
+    world.run(*at(cloud, world))
+    assert len(set(instances(cloud))) == 2
 
 
 # A machine instead of a target
