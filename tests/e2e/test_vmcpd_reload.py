@@ -99,6 +99,29 @@ def test_whatever_is_broken(vmcpd, reload, scratch, keys, hurt):
     assert server.v2("/vmcp/web").status == server.v2("/vmcp/db").status == 200
 
 
+@pytest.mark.parametrize("option", ["--key", "--tls-cert", "--tls-key", "--secret"])
+def test_a_pipe_in_the_place_of_a_file_holds_nothing_up(vmcpd, reload, scratch, keys, option):
+    """Neither the reload, nor the stop after it."""
+    names = {"--tls-cert": "cert.pem", "--tls-key": "key.pem", "--key": "own.key", "--secret": "s"}
+    files = {name: scratch / "own" / file for name, file in names.items()}
+    (scratch / "own").mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", files["--tls-key"], "-out",
+                    files["--tls-cert"], "-days", "20", "-subj", "/CN=localhost"],
+                   check=True, capture_output=True, timeout=30)
+    files["--key"].write_bytes(keys["ed25519"].path.read_bytes())
+    files["--secret"].write_text("s" * 40, encoding="ascii")
+    for path in files.values():
+        path.chmod(0o600)
+    server = vmcpd(None, "--control", scratch / "control",
+                   *(word for pair in files.items() for word in pair), key=())
+    files[option].unlink()
+    os.mkfifo(files[option], 0o600)
+    err = reload(code=1).err
+    assert f"{files[option]}: {option}: is a named pipe; a regular file is wanted" in err
+    assert server.stop() == 0
+
+
 def test_reload_as_json(server, reload):
     done = reload("--json")
     assert done.json == {"code": "ok", "where": "", "detail": "", "loaded": True, "generation": 2,

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "auto.h"
 
@@ -78,14 +81,28 @@ static int read_open(int fd, const char *path, enum vmcp_file_kind kind, struct 
     return rc < 0 ? rc : read_rc;
 }
 
+/* Nobody may ever write into one: a server that reads its files again would hang there, and who may
+ * make a file in one folder could keep it from stopping. What has no name is the caller's own. */
+static bool is_named_pipe(int fd)
+{
+    struct stat st;
+    struct statfs fs;
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+           (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC);
+}
+
 int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,
                    struct vmcp_error *err)
 {
     if (strcmp(path, "-") == 0)
         return slurp(STDIN_FILENO, "standard input", b, err);
-    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return fail_errno(err, path, "cannot be opened");
+    if (is_named_pipe(fd))
+        return vmcp_fail_at(err, VMCP_E_FILE, path, "is a named pipe; a regular file is wanted");
+    if (fcntl(fd, F_SETFL, O_RDONLY) < 0) /* the shell's <(…) is worth waiting for */
+        return fail_errno(err, path, "cannot be read");
     return read_open(fd, path, kind, b, err);
 }
 

@@ -23,8 +23,9 @@ enum vmcp_file_kind {
 VMCP_MUST_CHECK int vmcp_file_path(const char *folder, const char *name, char **ret,
                                    struct vmcp_error *err);
 
-/* Read the regular file `path` ("-": standard input) into `b`, at most b->max bytes.
- * Errors: VMCP_E_FILE, VMCP_E_FILE_MODE, VMCP_E_LIMIT; err->where is the path. */
+/* Read the file `path` ("-": standard input) into `b`, at most b->max bytes. A named pipe is
+ * refused: nobody may be at its other end. A pipe that the shell made, /dev/fd/N, is read. Errors:
+ * VMCP_E_FILE, VMCP_E_FILE_MODE, VMCP_E_LIMIT; err->where is the path. */
 VMCP_MUST_CHECK int vmcp_file_read(const char *path, enum vmcp_file_kind kind, struct vmcp_buf *b,
                                    struct vmcp_error *err);
 
