@@ -269,7 +269,7 @@ static int load_all(struct srv_catalogue *c, const struct srv_catalogue_options 
         return vmcp_fail_at(err, job_err.code, job_err.where, "%s", job_err.text);
     if (rc == 0 && machines.count + jobs.count == 0)
         return vmcp_fail_at(err, VMCP_E_CONFIG, options->folder,
-                            "there is no machine file in it; NAME.json is wanted");
+                            "--configs: there is no machine file in it; NAME.json is wanted");
     return rc;
 }
 
