@@ -364,6 +364,9 @@ def test_plain_http_for_others_is_told(vmcpd, scratch, world, quiet):
                    "0.0.0.0:0", "--listen", "[::1]:0", "--listen", "[::]:0", *options)
     told = re.findall(r"warning: (\S+):\d+ is plain HTTP: .*--tls-cert.*--allow-http", server.log)
     assert told == ([] if quiet else ["0.0.0.0", "[::]"]), server.log
+    check = run(*server.argv, "--check")
+    told = re.findall(r"warning: (\S+):0 is plain HTTP: .*--tls-cert.*--allow-http", check.err)
+    assert check.code == 0 and told == ([] if quiet else ["0.0.0.0", "[::]"]), check
 
 
 def test_socket_activation(bin, keys, scratch):

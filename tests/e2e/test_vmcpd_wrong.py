@@ -92,6 +92,8 @@ WRONG = [
     (ALL + "--tls-cert one.pem --tls-key none.key", 3, "none.key: --tls-key: cannot be opened"),
     (ALL + "--tls-cert one.pem --tls-key two.key", 3,
      "two.key: --tls-key: is not the key of the certificate in one.pem"),
+    (ALL + "--tls-cert cfg.key --tls-key one.key", 3,
+     "cfg.key: --tls-cert: there is no certificate in it; PEM is wanted, which begins with -----B"),
     (TLS + "--client-ca short", 3, "short: --client-ca: no certificate of an authority in it"),
     # the log
     (ALL + "--access-log /nowhere/a.log", 3, "/nowhere/a.log: the access log cannot be opened for"),

@@ -136,7 +136,8 @@ static int run(int argc, char **argv, struct cmd_result *result, struct vmcp_err
         json_pack("{s:s, s:s, s:s, s:o, s:o}", "code", "ok", "type", vmcp_key_type_name(key),
                   "thumbprint", vmcp_key_thumbprint(key), "private", cmd_json_string(a.out),
                   "public", cmd_json_string(public));
-    fprintf(stderr, "made %s (private, keep it) and %s.pub (public, give it away)\n", a.out, a.out);
+    fprintf(stderr, "made %s (private, keep it) and %s.pub (public, give it away); thumbprint:\n",
+            a.out, a.out);
     if (a.json)
         cmd_print_json(report);
     else

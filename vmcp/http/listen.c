@@ -184,12 +184,14 @@ void http_listener_describe(struct http_listener *listener)
     }
 }
 
-static int try_inet(const char *place, struct vmcp_error *ret_doubt, struct vmcp_error *err)
+static int try_inet(const char *place, struct http_address *ret_address,
+                    struct vmcp_error *ret_doubt, struct vmcp_error *err)
 {
     auto_addrinfo struct addrinfo *list = NULL;
     int rc = resolve(place, &list, err);
     if (rc < 0)
         return rc;
+    http_address_of(list->ai_addr, ret_address);
     /* Bound for a moment, and nobody can connect: a server that begins just now can bind too. */
     auto_close int fd = bind_socket(list);
     if (fd >= 0)
@@ -224,10 +226,13 @@ static int try_unix(const char *place, struct vmcp_error *ret_doubt, struct vmcp
     return 0;
 }
 
-int http_listener_try(const char *place, struct vmcp_error *ret_doubt, struct vmcp_error *err)
+int http_listener_try(const char *place, struct http_address *ret_address,
+                      struct vmcp_error *ret_doubt, struct vmcp_error *err)
 {
-    return strncmp(place, unix_socket, strlen(unix_socket)) == 0 ? try_unix(place, ret_doubt, err)
-                                                                 : try_inet(place, ret_doubt, err);
+    *ret_address = (struct http_address){0};
+    return strncmp(place, unix_socket, strlen(unix_socket)) == 0
+               ? try_unix(place, ret_doubt, err)
+               : try_inet(place, ret_address, ret_doubt, err);
 }
 
 int http_listener_open(const char *place, mode_t mode, struct http_listener *ret,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "address.h"
 #include "lib/auto.h"
 #include "lib/error.h"
 #include "lib/limits.h"
@@ -42,9 +43,10 @@ VMCP_MUST_CHECK int http_listener_open(const char *place, mode_t mode, struct ht
 /* Could one listen there? Nothing is left behind, and a server that listens there does not notice.
  * What cannot be told is no failure: where the place is in use, perhaps by the very server that is
  * meant, or takes a right that this process has not, *ret_doubt says so (VMCP_OK: no doubt).
+ * *ret_address is where it would be, not `known` of a Unix socket.
  * Errors: those of http_listener_open(). */
-VMCP_MUST_CHECK int http_listener_try(const char *place, struct vmcp_error *ret_doubt,
-                                      struct vmcp_error *err);
+VMCP_MUST_CHECK int http_listener_try(const char *place, struct http_address *ret_address,
+                                      struct vmcp_error *ret_doubt, struct vmcp_error *err);
 /* Close, and remove the Unix socket's file if it is still ours. */
 void http_listener_close(struct http_listener *listener);
 #define auto_listener VMCP_AUTO(http_listener_close)

@@ -100,8 +100,12 @@ static int read_not_after(struct http_tls *tls, const char *path, const gnutls_d
     int rc = gnutls_x509_crt_init(&crt);
     if (rc == GNUTLS_E_SUCCESS)
         rc = gnutls_x509_crt_import(crt, pem, GNUTLS_X509_FMT_PEM);
+    if (rc == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR)
+        return vmcp_fail_at(err, VMCP_E_KEY, path,
+                            "there is no certificate in it; PEM is wanted, which begins with "
+                            "-----BEGIN CERTIFICATE-----");
     if (rc != GNUTLS_E_SUCCESS)
-        return vmcp_fail_at(err, VMCP_E_KEY, path, "not a certificate in PEM: %s",
+        return vmcp_fail_at(err, VMCP_E_KEY, path, "its certificate is damaged: %s",
                             gnutls_strerror(rc));
     tls->not_after = gnutls_x509_crt_get_expiration_time(crt);
     return 0;

@@ -57,7 +57,8 @@ int vmcp_question_finish(struct vmcp_question *q, const char *accept, struct vmc
     q->format = jose ? VMCP_FORMAT_V2 : VMCP_FORMAT_V1;
     if (!q->salt[0])
         return vmcp_fail_at(err, VMCP_E_SALT_MISSING, "cvm_salt",
-                            "the question has no cvm_salt; add a fresh random one");
+                            "the question has no cvm_salt; add a fresh random one, as "
+                            "?cvm_salt=SALT of 1 to 256 letters, digits and -");
     if (q->format == VMCP_FORMAT_V2 && !q->hostid[0])
         return vmcp_fail_at(err, VMCP_E_HOSTID_REQUIRED, "cvm_hostid",
                             "version 2 is signed for one host: the question needs cvm_hostid");

@@ -12,10 +12,10 @@
 #include "sandbox.h"
 
 static int try_place(const char *option, const char *value, const char *place,
-                     struct vmcp_error *err)
+                     struct http_address *ret_address, struct vmcp_error *err)
 {
     struct vmcp_error doubt = {0};
-    if (http_listener_try(place, &doubt, err) < 0)
+    if (http_listener_try(place, ret_address, &doubt, err) < 0)
         return vmcp_error_option(err, option, value);
     if (doubt.code)
         srv_message(SRV_WARNING, "vmcpd: warning: --%s %s: %s", option, value, doubt.text);
@@ -29,7 +29,17 @@ static int try_control(const char *path, struct vmcp_error *err)
         place = NULL;
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a path");
     }
-    return try_place("control", path, place, err);
+    return try_place("control", path, place, &(struct http_address){0}, err);
+}
+
+static int try_listen(const struct srv_transport_settings *s, const char *place,
+                      struct vmcp_error *err)
+{
+    struct http_address address;
+    int rc = try_place("listen", place, place, &address, err);
+    if (rc == 0)
+        srv_transport_warn_of_plain(s, &address, place);
+    return rc;
 }
 
 int srv_check(const struct srv_settings *s, const struct srv_snapshot *snapshot,
@@ -43,9 +53,9 @@ int srv_check(const struct srv_settings *s, const struct srv_snapshot *snapshot,
     if (rc == 0 && control)
         rc = try_control(control, err);
     for (size_t i = 0; rc == 0 && i < listen->count; i++)
-        rc = try_place("listen", listen->items[i], listen->items[i], err);
+        rc = try_listen(&s->transport, listen->items[i], err);
     if (rc == 0 && s->metrics)
-        rc = try_place("metrics", s->metrics, s->metrics, err);
+        rc = try_place("metrics", s->metrics, s->metrics, &(struct http_address){0}, err);
     if (rc == 0)
         rc = srv_sandbox_check(s, &snapshot->ring, control, err);
     if (rc < 0)

@@ -106,8 +106,19 @@ int srv_transport_load_tls(const struct srv_transport_settings *s, struct http_t
     return rc < 0 ? name_tls_option(s, err) : 0;
 }
 
-/* Machines hold secrets, and whoever is on the way reads them. */
-static void warn_of_plain(const struct http_listener *listener)
+void srv_transport_warn_of_plain(const struct srv_transport_settings *s,
+                                 const struct http_address *address, const char *place)
+{
+    if (s->tls_cert || s->allow_http || !address->known || http_address_is_loopback(address))
+        return;
+    srv_message(SRV_WARNING,
+                "vmcpd: warning: %s is plain HTTP: who is on the way reads machines with their "
+                "secrets; give --tls-cert and --tls-key, or --allow-http where a proxy has TLS",
+                place);
+}
+
+static void warn_of_listener(const struct srv_transport_settings *s,
+                             const struct http_listener *listener)
 {
     struct sockaddr_storage own = {0};
     socklen_t len = sizeof(own);
@@ -115,11 +126,7 @@ static void warn_of_plain(const struct http_listener *listener)
     if (getsockname(listener->fd, (struct sockaddr *)&own, &len) < 0)
         return;
     http_address_of((const struct sockaddr *)&own, &address);
-    if (address.known && !http_address_is_loopback(&address))
-        srv_message(SRV_WARNING,
-                    "vmcpd: warning: %s is plain HTTP: who is on the way reads machines with their "
-                    "secrets; give --tls-cert and --tls-key, or --allow-http where a proxy has TLS",
-                    listener->text);
+    srv_transport_warn_of_plain(s, &address, listener->text);
 }
 
 int srv_transport_open(const struct srv_transport_settings *s, struct srv_transport *t,
@@ -138,8 +145,8 @@ int srv_transport_open(const struct srv_transport_settings *s, struct srv_transp
             return vmcp_error_option(err, "listen", s->listen.items[i]);
         t->count++;
     }
-    for (size_t i = 0; rc == 0 && !s->tls_cert && !s->allow_http && i < t->count; i++)
-        warn_of_plain(&t->listeners[i]);
+    for (size_t i = 0; rc == 0 && i < t->count; i++)
+        warn_of_listener(s, &t->listeners[i]);
     if (rc == 0 && t->count == 0)
         rc = vmcp_fail(err, VMCP_E_USAGE,
                        "--listen ADDR:PORT is wanted, or a socket from systemd; see vmcpd --help");

@@ -54,6 +54,11 @@ VMCP_MUST_CHECK int srv_transport_hosts(const struct srv_transport_settings *set
 /* Would two places be one? Not where the kernel is to choose a free port. */
 bool srv_transport_same_place(const char *a, const char *b);
 
+/* Machines hold secrets, and whoever is on the way reads them: warn of a place beyond loopback
+ * without TLS, unless --allow-http says that it is meant. */
+void srv_transport_warn_of_plain(const struct srv_transport_settings *settings,
+                                 const struct http_address *address, const char *place);
+
 /* The certificate that the settings name. *ret is new, http_tls_unref(); NULL where they name none.
  * Errors: those of http_tls_load(). */
 VMCP_MUST_CHECK int srv_transport_load_tls(const struct srv_transport_settings *settings,
