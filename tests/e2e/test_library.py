@@ -60,7 +60,8 @@ def test_what_is_installed(installed):
     assert f"\nExecStart={prefix}/bin/vmcpd $VMCPD_OPTIONS\n" in unit
     assert f"\nExecReload={prefix}/bin/vmcpd reload\n" in unit and "/usr/bin" not in unit
     for name in ("lib/systemd/system/vmcpd.socket", "lib/sysusers.d/vmcp.conf",
-                 "lib/tmpfiles.d/vmcp.conf", "share/bash-completion/completions/vmcp"):
+                 "lib/tmpfiles.d/vmcp.conf", "share/bash-completion/completions/vmcp",
+                 "share/bash-completion/completions/vmcp-launch"):
         assert (prefix / name).read_text(), name
 
 

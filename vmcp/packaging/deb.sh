@@ -76,9 +76,13 @@ give vmcpd "$here/vmcpd.default" etc/default/vmcpd
 give vmcpd "$here/vmcpd.logrotate" etc/logrotate.d/vmcpd
 give vmcpd "$here/credentials.conf" usr/share/doc/vmcpd/examples/credentials.conf
 give vmcpd "$here/devices.conf" usr/share/doc/vmcpd/examples/devices.conf
+for page in docs/operations.md docs/security.md docs/protocol.md keys/README.md; do
+    give vmcpd "$here/../../$page" "usr/share/doc/vmcpd/$page"
+done
 
 take vmcp usr/bin/vmcp usr/bin/vmcp-launch usr/share/man/man1/vmcp.1 \
-    usr/share/man/man1/vmcp-launch.1 usr/share/bash-completion/completions/vmcp
+    usr/share/man/man1/vmcp-launch.1 usr/share/bash-completion/completions/vmcp \
+    usr/share/bash-completion/completions/vmcp-launch
 give vmcp "$here/../../CHANGELOG.md" usr/share/doc/vmcp/CHANGELOG.md
 gzip -9n vmcp/usr/share/doc/vmcp/CHANGELOG.md
 

@@ -27,6 +27,8 @@ install -D -m 644 "$packaging/vmcp.tmpfiles" "$to/lib/tmpfiles.d/vmcp.conf"
 
 completions=$to/share/bash-completion/completions
 install -d "$to/lib/pkgconfig" "$completions"
-"$build/bin/vmcp" completion bash >"$completions/vmcp"
+for program in vmcp vmcp-launch; do
+    "$build/bin/$program" completion bash >"$completions/$program"
+done
 sed -e "s|@PREFIX@|$prefix|; s|@VERSION@|$version|" "$packaging/libvmcp.pc.in" \
     >"$to/lib/pkgconfig/libvmcp.pc"
