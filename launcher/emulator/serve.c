@@ -57,14 +57,19 @@ static void take_down(struct serving *s)
     emu_folder_clear(&s->folder);
 }
 
+static bool is_project_id(const char *project)
+{
+    size_t len = strlen(project);
+    return len >= 1 && project[0] >= 'a' && project[0] <= 'z' &&
+           strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-") == len &&
+           project[len - 1] != '-';
+}
+
 static int check_names(const struct serving *s, const struct emu_serve_args *args,
                        struct vmcp_error *err)
 {
-    const char *project = s->persona.project;
-    size_t len = strlen(project);
-    if (len < 1 || project[0] < 'a' || project[0] > 'z' ||
-        strspn(project, "abcdefghijklmnopqrstuvwxyz0123456789-") != len || project[len - 1] == '-')
-        return vmcp_fail_at(err, VMCP_E_USAGE, project,
+    if (!is_project_id(s->persona.project))
+        return vmcp_fail_at(err, VMCP_E_USAGE, s->persona.project,
                             "not a project id: a-z 0-9 -, beginning with a letter");
     if (!emu_zone_exists(args->zone))
         return vmcp_fail_at(err, VMCP_E_USAGE, args->zone,
@@ -86,6 +91,8 @@ static int choose_persona(struct serving *s, const struct emu_serve_args *args,
         rc = emu_metadata_file_read(args->metadata_file, &tree, &s->persona, err);
     if (rc < 0)
         return rc;
+    if (!is_project_id(s->persona.project)) /* a file may show what no project here can be */
+        s->persona.project[0] = '\0';
     const char *project = args->project            ? args->project
                           : s->forced.project[0]   ? s->forced.project
                           : !s->persona.project[0] ? EMU_PROJECT_DEFAULT

@@ -387,6 +387,19 @@ def test_metadata_file_that_says_little(folder):
         assert own.stop() == 0
 
 
+@pytest.mark.parametrize("project", ["example.com:their-project", "$PROJECT", "", "123456"])
+def test_metadata_file_shows_projects_of_any_name(folder, project):
+    config = json.loads(json.dumps(CONFIG))
+    config["computeMetadata"]["v1"]["project"]["projectId"] = project
+    own = Fixed(folder, config=config)
+    own.start()
+    try:
+        assert own.v1("project/project-id").text == project
+        assert own.zone("GET", "instances").status == 200
+    finally:
+        assert own.stop() == 0
+
+
 def test_metadata_file_with_what_is_newer(folder):
     config = json.loads(json.dumps(CONFIG))
     v1 = config["computeMetadata"]["v1"]
