@@ -213,6 +213,11 @@ int launch_reply_check(const struct launch_compute *compute, const struct launch
                         reply->message[0] ? reply->message : "(no message)");
 }
 
+bool launch_reply_is_absence(const struct launch_reply *reply)
+{
+    return reply->status == 404 && json_is_object(json_object_get(reply->json, "error"));
+}
+
 int launch_compute_get(const struct launch_compute *compute, const char *path, json_t **ret,
                        struct vmcp_error *err)
 {
@@ -221,7 +226,7 @@ int launch_compute_get(const struct launch_compute *compute, const char *path, j
     int rc = launch_compute_call(compute, "GET", path, NULL, 0, 0, &reply, err);
     if (rc < 0)
         return rc;
-    if (reply.status == 404)
+    if (launch_reply_is_absence(&reply))
         return 0;
     rc = launch_reply_check(compute, &reply, err);
     if (rc == 0)

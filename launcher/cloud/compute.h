@@ -59,7 +59,10 @@ VMCP_MUST_CHECK int launch_compute_call(const struct launch_compute *compute, co
 VMCP_MUST_CHECK int launch_reply_check(const struct launch_compute *compute,
                                        const struct launch_reply *reply, struct vmcp_error *err);
 
-/* GET an object. *ret is a new reference; NULL with success where the answer is 404. */
+/* Does the API say that it is not there? A 404 of something in front of it says nothing. */
+bool launch_reply_is_absence(const struct launch_reply *reply);
+
+/* GET an object. *ret is a new reference; NULL with success where the API says 404. */
 VMCP_MUST_CHECK int launch_compute_get(const struct launch_compute *compute, const char *path,
                                        json_t **ret, struct vmcp_error *err);
 

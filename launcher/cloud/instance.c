@@ -45,7 +45,7 @@ static int change(const struct launch_compute *compute, const char *method, cons
     snprintf(path, sizeof(path), "projects/%s/zones/%s/instances/%s%s%s?requestId=%s",
              compute->project, zone, id, *what ? "/" : "", what, request);
     rc = launch_compute_call(compute, method, path, NULL, 0, 0, &reply, err);
-    *ret_gone = rc == 0 && reply.status == 404;
+    *ret_gone = rc == 0 && launch_reply_is_absence(&reply);
     if (rc == 0)
         rc = launch_reply_check(compute, &reply, err);
     if (rc < 0)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from launch_world import PROJECT, ZONE, World, api_error
+from launch_world import DOMAIN, PROJECT, ZONE, World, api_error
 
 OTHER_ZONE = "us-central1-b"
 STOCK_OUT = {"code": "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS",
@@ -287,6 +287,43 @@ def test_what_is_no_instance(world, answer):
     done = world.run()
     assert done.returncode in (1, 6), done.stderr
     assert not world.compute.writes()
+
+
+NOT_THE_APIS = [(404, "text/html", "<html>nothing here</html>"), (404, "application/json", ""),
+                (404, "application/json", {"error": "not_found"}), (404, "application/json", [])]
+
+
+@pytest.mark.parametrize("answer", NOT_THE_APIS, ids=range(4))
+def test_a_404_of_something_else(world, answer):
+    """What stands in front of the API does not know whether a VM is there: nothing is forgotten, and
+    no other is made in its place."""
+    world.launch()
+    known = ["--domain", DOMAIN, "--machine", "flask-app"]
+    for what, verb in ((lambda r: "/instances/" in r.url.path, ["status", *known]),
+                       (lambda r: "/instances/" in r.url.path, ["delete", *known]),
+                       (lambda r: r.command == "DELETE", ["delete", *known])):
+        first(world, what, answer, times=9)
+        done = world.run(*verb, base=False)
+        assert (done.report["code"], done.returncode) == ("api-refused", 6), done.stdout
+    first(world, lambda r: "/instances/" in r.url.path, answer, times=9)
+    assert world.run().report["code"] == "api-refused"
+    world.compute.before = lambda r: None
+    check_one_vm(world)
+
+
+def test_no_next_zone_on_a_404_of_something_else(world):
+    zones = in_zones(world, us_central1_a=STOCK_OUT)
+    seen = []
+
+    def before(request):
+        if "/instances/" in request.url.path and seen:
+            return 404, "text/html", "<html>"
+        seen.extend([1] if is_insert(request) else [])
+        return None
+    world.compute.before = before
+    done = world.run(*zones)
+    assert done.report["code"] == "api-refused" and len(world.compute.inserts()) == 1
+    assert len(world.intents()) == 1
 
 
 # --- zones
