@@ -3,6 +3,7 @@
 import base64
 import email
 import json
+import random
 import time
 import urllib.parse
 import uuid
@@ -809,3 +810,27 @@ def test_links_of_clients_become_googles(cloud):
     image = make(cloud, "images", name="linked", sourceDisk=f"{origin}/zones/{ZONE}/disks/linked",
                  description="http://example.org/")
     assert image["sourceDisk"] == disk["selfLink"] and image["description"] == "http://example.org/"
+
+
+def test_batch_of_junk(cloud):
+    """Whatever is broken in a batch, it is answered, and the emulator lives."""
+    path = f"/compute/v1/projects/{PROJECT}/zones"
+    good = (f"--b\r\nContent-ID: <a+0>\r\n\r\nGET {path}?filter=(name%20=%20x) HTTP/1.1\r\n\r\n\r\n"
+            f"--b\nContent-ID: <a+1>\n\nPOST {path}/{ZONE}/disks HTTP/1.1\n\n{{}}\n--b--").encode()
+    seed = random.randrange(10**9)
+    print("seed", seed)
+    dice = random.Random(seed)
+    for _ in range(300):
+        body = bytearray(good)
+        for _ in range(dice.randint(1, 6)):
+            at = dice.randrange(len(body))
+            if dice.random() < 0.4:
+                body[at] = dice.randrange(256)
+            elif dice.random() < 0.5:
+                del body[at:at + dice.randint(1, 20)]
+            else:
+                body[at:at] = dice.choice([b"--b", b"\n", b"\r\n\r\n", b"\0", b"--b--", b"%00"])
+        answer = cloud.api("POST", "/batch/compute/v1", bytes(body),
+                           headers={"Content-Type": "multipart/mixed; boundary=b"})
+        assert answer.status in (200, 400), body
+    assert cloud.api("GET", "zones").status == 200
