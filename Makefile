@@ -50,7 +50,7 @@ $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH) $(wildcard tests/unit/test_jobs_*.c)): ALL_CFLAGS += -Ilauncher
 $(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz -lsqlite3
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP) $(CLIENT)) $(B)/libvmcp.a
-$(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto
+$(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto -lseccomp
 $(B)/obj/vmcp/server/assets.o: $(wildcard vmcp/server/page/*)
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
 $(UNIT): LIBS = -lcmocka -ljansson -lcrypto -lseccomp -lcurl -lsqlite3 -lz

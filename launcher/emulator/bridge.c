@@ -3,6 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +18,11 @@
 #include "spawn.h"
 
 #define BRIDGE  "gcebr0"
-#define MARK    "gce-emulator" /* the bridge's alias: it is one of ours */
+#define MARK    "gce-emulator" /* the interface's alias: it is one of ours */
 #define NETWORK "10.128.0.0/20"
 #define GATEWAY "10.128.0.1"
+#define UP      "gateup" /* the gate's ends */
+#define DOWN    "gatedown"
 
 enum {
     TEXT_MAX = 64 * 1024,
@@ -51,9 +56,10 @@ static int batch(const struct emu_bridge *bridge, int netns, const char *lines,
 }
 
 /* The same for what may be gone already, which is no failure then. */
-static void remove_all(const struct emu_bridge *bridge, const char *lines)
+static void remove_all(const struct emu_bridge *bridge, int netns, const char *lines)
 {
     struct emu_spawn spawn = EMU_SPAWN;
+    spawn.netns = netns;
     spawn.argv = (const char *const[]){bridge->ip, "-force", "-batch", "-", NULL};
     struct vmcp_error ignored = {0};
     int rc = emu_run(&spawn, lines, NULL, &ignored);
@@ -80,37 +86,17 @@ static int claim(struct emu_bridge *bridge, struct vmcp_error *err)
     return vmcp_fail(err, VMCP_E_INTERNAL, "cannot claim the network: %m");
 }
 
-/* Delete the cables that end in the bridge: guests of an emulator that was killed may take a
- * moment longer to go. */
-static void remove_ports(const struct emu_bridge *bridge, const char *list)
-{
-    auto_buf struct vmcp_buf lines = VMCP_BUF(TEXT_MAX);
-    for (const char *line = list; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        const char *name = strchr(line, ' '); /* "7: gcev1@if2: <...> ..." */
-        size_t len = name ? strcspn(++name, "@: ") : 0;
-        if (len)
-            vmcp_buf_addf(&lines, "link del %.*s\n", (int)len, name);
-    }
-    if (lines.len)
-        remove_all(bridge, lines.data);
-}
-
-/* A bridge of that name may be here already: ours is removed, another's is left alone. */
+/* An interface of that name may be here already: ours is removed, another's is left alone. */
 static int remove_leftover(const struct emu_bridge *bridge, struct vmcp_error *err)
 {
     auto_buf struct vmcp_buf found = VMCP_BUF(TEXT_MAX);
-    auto_buf struct vmcp_buf ports = VMCP_BUF(TEXT_MAX);
     static const char *const show[] = {"link", "show", "dev", BRIDGE, NULL};
-    static const char *const list[] = {"link", "show", "master", BRIDGE, NULL};
     struct vmcp_error none = {0};
     if (ask(bridge, show, &found, &none) < 0)
         return 0; /* not there */
     if (!strstr(found.data, "alias " MARK))
         return vmcp_fail(err, VMCP_E_STATE_BUSY,
                          "a foreign interface is named " BRIDGE "; start inside `unshare -Urnm`");
-    if (ask(bridge, list, &ports, &none) == 0)
-        remove_ports(bridge, ports.data);
     return batch(bridge, -1, "link del " BRIDGE "\n", err);
 }
 
@@ -138,6 +124,57 @@ static int check_free(const struct emu_bridge *bridge, struct vmcp_error *err)
     return 0;
 }
 
+/* A thread of its own, as it does not come back from there. */
+static void *open_netns(void *arg)
+{
+    int *ret_fd = arg;
+    if (unshare(CLONE_NEWNET) == 0)
+        *ret_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    return NULL;
+}
+
+static int make_netns(int *ret_fd, struct vmcp_error *err)
+{
+    pthread_t thread;
+    errno = pthread_create(&thread, NULL, open_netns, ret_fd);
+    if (errno == 0)
+        errno = pthread_join(thread, NULL);
+    return *ret_fd >= 0 ? 0
+                        : vmcp_fail(err, VMCP_E_INTERNAL,
+                                    "no network namespace for the VMs; start inside "
+                                    "`unshare -Urnm`");
+}
+
+/* The bridge; a cable from it to the gate, and one from the gate to this machine, where its end is
+ * the interface that has the gateway's address. */
+static int lay(struct emu_bridge *bridge, struct vmcp_error *err)
+{
+    auto_buf struct vmcp_buf there = VMCP_BUF(TEXT_MAX);
+    auto_buf struct vmcp_buf here = VMCP_BUF(TEXT_MAX);
+    vmcp_buf_addf(&there,
+                  "link add br0 mtu %d type bridge forward_delay 0 mcast_snooping 0\n"
+                  "link set br0 addrgenmode none up\n"
+                  "link add " DOWN " mtu %d type veth peer name gateport mtu %d\n"
+                  "link set gateport addrgenmode none master br0 up\n"
+                  "link set " DOWN " addrgenmode none up\n"
+                  "link add " UP " mtu %d type veth peer name " BRIDGE " mtu %d "
+                  "address 42:01:0a:80:00:01 netns %d\n"
+                  "link set " UP " addrgenmode none up\n",
+                  MTU, MTU, MTU, MTU, MTU, (int)getpid());
+    vmcp_buf_addf(&here,
+                  "link set " BRIDGE " alias " MARK " addrgenmode none\n"
+                  "addr add " GATEWAY "/%d dev " BRIDGE "\n"
+                  "link set " BRIDGE " up\n",
+                  PREFIX);
+    int rc = vmcp_buf_check(&there, "the bridge's set-up", err);
+    if (rc == 0)
+        rc = vmcp_buf_check(&here, "the bridge's set-up", err);
+    bridge->made = rc == 0;
+    if (rc == 0)
+        rc = batch(bridge, bridge->netns, there.data, err);
+    return rc < 0 ? rc : batch(bridge, -1, here.data, err);
+}
+
 static int make(struct emu_bridge *bridge, struct vmcp_error *err)
 {
     int rc = claim(bridge, err);
@@ -153,25 +190,18 @@ static int make(struct emu_bridge *bridge, struct vmcp_error *err)
         rc = check_free(bridge, err);
     if (rc < 0)
         return rc;
-    auto_buf struct vmcp_buf lines = VMCP_BUF(TEXT_MAX);
-    vmcp_buf_addf(&lines,
-                  "link add " BRIDGE
-                  " mtu %d address 42:01:0a:80:00:01 type bridge forward_delay 0 mcast_snooping 0\n"
-                  "link set " BRIDGE " alias " MARK " addrgenmode none\n"
-                  "addr add " GATEWAY "/%d dev " BRIDGE "\n"
-                  "link set " BRIDGE " up\n",
-                  MTU, PREFIX);
-    rc = vmcp_buf_check(&lines, "the bridge's set-up", err);
-    bridge->made = rc == 0;
-    return rc < 0 ? rc : batch(bridge, -1, lines.data, err);
+    rc = make_netns(&bridge->netns, err);
+    return rc < 0 ? rc : lay(bridge, err);
 }
 
-int emu_bridge_up(struct emu_bridge *bridge, struct vmcp_error *err)
+int emu_bridge_up(struct emu_bridge *bridge, struct emu_loop *loop, struct vmcp_error *err)
 {
     bridge->ip = emu_find_program("ip");
     if (!bridge->ip)
         return vmcp_fail(err, VMCP_E_FILE, "`ip` is not installed (Debian: package iproute2)");
     int rc = make(bridge, err);
+    if (rc == 0)
+        rc = emu_gate_open(&bridge->gate, loop, bridge->netns, UP, DOWN, err);
     if (rc < 0)
         emu_bridge_down(bridge);
     return rc;
@@ -179,8 +209,11 @@ int emu_bridge_up(struct emu_bridge *bridge, struct vmcp_error *err)
 
 void emu_bridge_down(struct emu_bridge *bridge)
 {
+    emu_gate_close(&bridge->gate);
     if (bridge->made)
-        remove_all(bridge, "link del " BRIDGE "\n");
+        remove_all(bridge, -1, "link del " BRIDGE "\n");
+    if (bridge->netns >= 0)
+        close(bridge->netns);
     if (bridge->claim >= 0)
         close(bridge->claim);
     free(bridge->ip);
@@ -188,7 +221,7 @@ void emu_bridge_down(struct emu_bridge *bridge)
 }
 
 int emu_bridge_plug(const struct emu_bridge *bridge, unsigned number, pid_t pid, int netns,
-                    struct in_addr addr, struct vmcp_error *err)
+                    struct in_addr addr, const struct emu_reach *reach, struct vmcp_error *err)
 {
     auto_buf struct vmcp_buf host = VMCP_BUF(TEXT_MAX);
     auto_buf struct vmcp_buf guest = VMCP_BUF(TEXT_MAX);
@@ -199,7 +232,7 @@ int emu_bridge_plug(const struct emu_bridge *bridge, unsigned number, pid_t pid,
     vmcp_buf_addf(&host,
                   "link add gcev%u mtu %d type veth peer name eth0 mtu %d "
                   "address 42:01:%02x:%02x:%02x:%02x netns %d\n"
-                  "link set gcev%u addrgenmode none master " BRIDGE " up\n",
+                  "link set gcev%u addrgenmode none master br0 up\n",
                   number, MTU, MTU, octet[0], octet[1], octet[2], octet[3], (int)pid, number);
     vmcp_buf_addf(&guest,
                   "link set lo up\n"
@@ -209,11 +242,17 @@ int emu_bridge_plug(const struct emu_bridge *bridge, unsigned number, pid_t pid,
                   "link set eth0 addrgenmode none up\n"
                   "route add default via " GATEWAY "\n",
                   ip, PREFIX);
+    for (size_t i = 0; i < reach->count; i++) {
+        char also[INET_ADDRSTRLEN];
+        inet_ntop(AF_INET, &reach->places[i].addr, also, sizeof(also));
+        if (ntohl(reach->places[i].addr.s_addr) >> 24 != 127) /* that is there already */
+            vmcp_buf_addf(&guest, "addr replace %s/32 dev lo\n", also);
+    }
     int rc = vmcp_buf_check(&host, "a VM's network", err);
     if (rc == 0)
         rc = vmcp_buf_check(&guest, "a VM's network", err);
     if (rc == 0)
-        rc = batch(bridge, -1, host.data, err);
+        rc = batch(bridge, bridge->netns, host.data, err);
     return rc < 0 ? rc : batch(bridge, netns, guest.data, err);
 }
 
@@ -221,7 +260,7 @@ void emu_bridge_unplug(const struct emu_bridge *bridge, unsigned number)
 {
     char line[64];
     snprintf(line, sizeof(line), "link del gcev%u\n", number);
-    remove_all(bridge, line); /* it may have gone with the VM's network already */
+    remove_all(bridge, bridge->netns, line); /* it may have gone with the VM's network already */
 }
 
 bool emu_bridge_fits(struct in_addr addr)

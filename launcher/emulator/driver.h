@@ -43,6 +43,7 @@ struct emu_vm {
     struct emu_source exited; /* a pidfd of `pid` */
     struct emu_source output; /* the pipe that the guest's console goes to */
     struct emu_listener metadata, api;
+    struct emu_way_out ways[EMU_REACH_MAX];
 };
 
 struct emu_driver {

@@ -37,11 +37,14 @@ static int connect_guest(struct emu_vm *vm, struct vmcp_error *err)
     auto_close int net = emu_vm_pidfd(vm, err);
     if (net < 0)
         return net;
-    int rc = emu_bridge_plug(&netns->bridge, vm->number, vm->pid, net, vm->ip, err);
+    const struct emu_reach *reach = vm->room->options.reach;
+    int rc = emu_bridge_plug(&netns->bridge, vm->number, vm->pid, net, vm->ip, reach, err);
     if (rc == 0)
         rc = serve(vm, net, EMU_METADATA_ADDR, &vm->metadata, vm->room->options.metadata, err);
     if (rc == 0)
         rc = serve(vm, net, EMU_API_ADDR, &vm->api, vm->room->options.api, err);
+    if (rc == 0)
+        rc = emu_reach_open(reach, vm->room->loop, net, vm->ways, err);
     return rc;
 }
 
@@ -99,7 +102,7 @@ static int setup(struct emu_room *room, struct vmcp_error *err)
     room->state = netns;
     int rc = emu_sandbox_setup(&netns->sandbox, room, err);
     if (rc == 0)
-        rc = emu_bridge_up(&netns->bridge, err);
+        rc = emu_bridge_up(&netns->bridge, room->loop, err);
     if (rc == 0)
         rc = emu_sandbox_probe(&netns->sandbox, room, err);
     if (rc < 0) {

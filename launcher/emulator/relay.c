@@ -20,6 +20,7 @@ static atomic_int carried;
 
 struct carrying {
     int from, to;
+    const char *target;
 };
 
 static int connect_to(const char *target)
@@ -75,7 +76,8 @@ static void *carry(void *arg)
     struct carrying c = *(struct carrying *)arg;
     free(arg);
     bool forth = true, back = true;
-    while (forth || back) {
+    c.to = connect_to(c.target); /* here, as it takes its time */
+    while (c.to >= 0 && (forth || back)) {
         struct pollfd p[2] = {{.fd = forth ? c.from : -1, .events = POLLIN},
                               {.fd = back ? c.to : -1, .events = POLLIN}};
         if (TEMP_FAILURE_RETRY(poll(p, 2, -1)) < 0 ||
@@ -84,28 +86,25 @@ static void *carry(void *arg)
             break;
     }
     close(c.from);
-    close(c.to);
+    if (c.to >= 0)
+        close(c.to);
     atomic_fetch_sub(&carried, 1);
     return NULL;
 }
 
-static void take(int fd, const char *target)
+void emu_relay_take(int fd, const char *target)
 {
-    struct carrying *c = malloc(sizeof(*c));
     pthread_t thread;
-    int to = atomic_load(&carried) < EMU_RELAYED_MAX ? connect_to(target) : -1;
-    if (c && to >= 0) {
-        *c = (struct carrying){.from = fd, .to = to};
-        atomic_fetch_add(&carried, 1);
+    struct carrying *c = malloc(sizeof(*c));
+    if (atomic_fetch_add(&carried, 1) < EMU_RELAYED_MAX && c) {
+        *c = (struct carrying){.from = fd, .to = -1, .target = target};
         if (pthread_create(&thread, NULL, carry, c) == 0) {
             pthread_detach(thread);
             return;
         }
-        atomic_fetch_sub(&carried, 1);
     }
+    atomic_fetch_sub(&carried, 1);
     free(c);
-    if (to >= 0)
-        close(to);
     close(fd);
 }
 
@@ -117,7 +116,7 @@ static void *serve(void *arg)
     while (TEMP_FAILURE_RETRY(poll(&p, 1, -1)) > 0) {
         int fd = accept4(relay.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
-            take(fd, relay.target);
+            emu_relay_take(fd, relay.target);
     }
     return NULL;
 }

@@ -18,4 +18,7 @@ struct emu_relay {
 VMCP_MUST_CHECK int emu_relay_start(const struct emu_relay *relays, size_t count,
                                     struct vmcp_error *err);
 
+/* Carry one connection, taken over, in a thread of its own; `target` is borrowed for ever. */
+void emu_relay_take(int fd, const char *target);
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "env.h"
+#include "guest_calls.h"
 #include "http/clock.h"
 #include "rootfs.h"
 #include "spawn.h"
@@ -161,6 +162,11 @@ static int prepare(struct launch *launch, int *ret_info, int *ret_block, struct 
     add(&launch->args, (const char *const[]){"--symlink", "/proc/1/fd/1", "/dev/ttyS0", "--symlink",
                                              "/proc/1/fd/1", "/dev/console", NULL});
     emu_rootfs_seal(&launch->args);
+    int filter = -1;
+    rc = emu_guest_calls(&filter, err);
+    if (rc < 0)
+        return rc;
+    add(&launch->args, (const char *const[]){"--seccomp", pass(launch, filter, number), NULL});
     if (pipe2(ends, O_CLOEXEC) < 0)
         return vmcp_fail(err, VMCP_E_INTERNAL, "cannot make a pipe: %m");
     *ret_info = ends[0];

@@ -28,6 +28,7 @@ struct serving {
     struct emu_folder folder;
     char *hidden[HIDDEN_MAX + 1]; /* NULL-terminated */
     size_t hidden_count;
+    struct emu_reach reach;
     char api[ADDR_MAX]; /* ADDR:PORT with the real port; "": none */
     struct emu_places places;
     struct emu_persona persona; /* whom everybody but the VMs sees */
@@ -143,6 +144,8 @@ static int open_parts(struct serving *s, const struct emu_serve_args *args, stru
     struct emu_cloud *cloud = &s->cloud;
     char first[EMU_EMAIL_MAX + 1];
     int rc = emu_quotas_read(&args->quotas, &cloud->quotas, err);
+    for (size_t i = 0; rc == 0 && i < args->reach.count; i++)
+        rc = emu_reach_add(&s->reach, args->reach.items[i], err);
     if (rc == 0)
         rc = emu_store_open(args->state, &cloud->store, err);
     if (rc == 0)
@@ -207,6 +210,7 @@ static int start_servers(struct serving *s, const struct emu_serve_args *args,
         .api = cloud->api,
         .api_port = api_port,
         .api_addr_port = s->api,
+        .reach = &s->reach,
         .hide = (const char *const *)s->hidden,
         .project = cloud->project,
     };

@@ -22,6 +22,7 @@ struct emu_serve_args {
     struct vmcp_list grants;         /* EMAIL=ROLE */
     struct vmcp_list keys;           /* EMAIL=FILE */
     struct vmcp_list quotas;         /* NAME=NUMBER */
+    struct vmcp_list reach;          /* ADDR:PORT */
     int64_t operation_delay;         /* milliseconds */
 };
 

@@ -46,6 +46,8 @@ static const struct vmcp_option serve_options[] = {
            "Compute API and token endpoint (" EMU_API_DEFAULT ")"),
     OPTION("vm-driver", "NAME", VMCP_OPT_STRING, driver,
            "how VMs boot: auto, netns, process, none (auto)"),
+    OPTION("guest-may-reach", "ADDR:PORT", VMCP_OPT_LIST, reach,
+           "a service of this network that VMs (netns) may reach; else none"),
     OPTION("folder", "DIR", VMCP_OPT_STRING, folder,
            "where serial port logs go (a temporary folder)"),
     OPTION("quota", "NAME=NUMBER", VMCP_OPT_LIST, quotas,

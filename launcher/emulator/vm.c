@@ -36,6 +36,8 @@ static int drop_sources(void *arg, struct vmcp_error *err)
     (void)err;
     emu_loop_drop(loop, &vm->metadata.source);
     emu_loop_drop(loop, &vm->api.source);
+    for (size_t i = 0; i < EMU_REACH_MAX; i++)
+        emu_loop_drop(loop, &vm->ways[i].source);
     emu_loop_drop(loop, &vm->output);
     return 0;
 }
@@ -165,6 +167,8 @@ static struct emu_vm *find_or_add(struct emu_room *room, uint64_t id)
     vm->number = ++room->count;
     vm->lifeline = vm->init = -1;
     vm->exited.fd = vm->output.fd = vm->metadata.source.fd = vm->api.source.fd = -1;
+    for (size_t i = 0; i < EMU_REACH_MAX; i++)
+        vm->ways[i].source.fd = -1;
     vm->next = room->vms;
     room->vms = vm;
     return vm;

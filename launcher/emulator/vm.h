@@ -24,17 +24,19 @@
 #include "http/server.h"
 #include "lib/buf.h"
 #include "lib/error.h"
+#include "reach.h"
 
 struct emu_room; /* the machine room: one driver and its VMs */
 
 struct emu_room_options {
-    const char *driver;           /* "auto", "netns", "process" or "none" */
-    const char *folder;           /* where serial logs are written, made by the caller; 0700 */
-    struct http_server *metadata; /* gets the connections to a VM's metadata address; borrowed */
-    struct http_server *api;      /* gets those to its API and token address; borrowed */
-    uint16_t api_port;            /* of the emulator's API on the host, for `process` */
-    const char *api_addr_port;    /* the same as ADDR:PORT */
-    const char *const *hide;      /* folders no guest may see, NULL-terminated; borrowed */
+    const char *driver;            /* "auto", "netns", "process" or "none" */
+    const char *folder;            /* where serial logs are written, made by the caller; 0700 */
+    struct http_server *metadata;  /* gets the connections to a VM's metadata address; borrowed */
+    struct http_server *api;       /* gets those to its API and token address; borrowed */
+    uint16_t api_port;             /* of the emulator's API on the host, for `process` */
+    const char *api_addr_port;     /* the same as ADDR:PORT */
+    const struct emu_reach *reach; /* what else guests may reach; borrowed */
+    const char *const *hide;       /* folders no guest may see, NULL-terminated; borrowed */
     const char *project;
 };
 

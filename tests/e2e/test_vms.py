@@ -264,6 +264,23 @@ class Laboratory:
         """Interfaces of ours in the laboratory's network."""
         return re.findall(r"^\d+: (gce\w+)", self.run("ip", "-o", "link").stdout, re.M)
 
+    def cables(self):
+        """The VMs' ends in the emulator's own network namespace, which hangs on a descriptor."""
+        pid = self.emulator_pid()
+        own = os.stat(f"/proc/{pid}/ns/net").st_ino
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                name = os.readlink(fd)
+            except OSError:
+                continue
+            if name.startswith("net:[") and name != f"net:[{own}]":
+                enter = ["nsenter", "--target", str(self.process.pid), "--user",
+                         "--preserve-credentials"] if self.mode == "user" else []
+                done = subprocess.run([*self.user, *enter, "nsenter", f"--net={fd}", "ip", "-o",
+                                       "link"], capture_output=True, text=True, check=True)
+                return re.findall(r"^\d+: (gcev\d+)", done.stdout, re.M)
+        raise AssertionError("no network of the emulator's own")
+
     def mounts(self):
         return (Path("/proc") / str(self.process.pid) / "mountinfo").read_text()
 
@@ -496,13 +513,14 @@ def test_without_a_startup_script(cloud):
 
 def test_delete_kills_everything(cloud):
     before = cloud.daemons()
-    links = cloud.links()
+    cables = cloud.cables()
     cloud.insert("shortlived", DAEMON)
     new = wait(lambda: cloud.daemons() - before, "the guest's daemon", 5)
-    assert len(cloud.links()) == len(links) + 1
+    assert len(cloud.cables()) == len(cables) + 1
     cloud.do("DELETE", "instances/shortlived")
     assert not new & cloud.daemons()
-    assert cloud.links() == links
+    assert cloud.cables() == cables
+    assert cloud.links() == ["gcebr0"]
 
 
 def test_sigterm_leaves_nothing(lab):
@@ -510,7 +528,7 @@ def test_sigterm_leaves_nothing(lab):
     lab.start("netns")
     lab.insert("vm-one", FACTS)
     lab.insert("vm-two", FACTS)
-    assert len(lab.links()) == 3
+    assert lab.links() == ["gcebr0"] and len(lab.cables()) == 2
     wait(lambda: len(lab.daemons()) == 2, "the guests' daemons", 5)
     running = lab.descendants()
     assert len(running) >= 6
@@ -698,3 +716,146 @@ def test_a_vm_leaves_no_control_group_behind(lab):
     assert not made & groups()
     assert lab.stop() == 0
     assert not {p for p in groups() if p.endswith(f"-{lab.last_pid}")}
+
+
+# What of this machine a VM can reach. Each line is tried from inside.
+REACH = """#!/usr/bin/python3
+import ctypes, errno, socket, sys
+def tcp(where, port):
+    try:
+        with socket.create_connection((where, port), 3) as s:
+            return s.recv(100).decode() or "connected"
+    except OSError as e:
+        return errno.errorcode.get(e.errno, type(e).__name__)
+def udp(where, port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.sendto(b"anybody there?", (where, port))
+    try:
+        return s.recv(100).decode()
+    except OSError as e:
+        return errno.errorcode.get(e.errno, type(e).__name__)
+def abstract(name):
+    try:
+        socket.socket(socket.AF_UNIX).connect(chr(0) + name)
+        return "connected"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def family(number):
+    try:
+        socket.socket(number, socket.SOCK_STREAM).close()
+        return "made"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def call(number):
+    ctypes.set_errno(0)
+    libc.syscall(number, None, None, None, 0, 0)
+    return errno.errorcode.get(ctypes.get_errno(), "done")
+libc = ctypes.CDLL(None, use_errno=True)
+for where in ("10.128.0.1", "192.0.2.7"):
+    print("tcp", where, tcp(where, 5555))
+    print("udp", where, udp(where, 5555))
+print("allowed", tcp("192.0.2.7", 5556))
+print("allowed-loopback", tcp("127.0.0.1", 5557))
+print("refused-loopback", tcp("127.0.0.1", 5555))
+print("abstract", abstract("MARK-abstract"))
+print("vsock", family(40), "alg", family(38), "packet-family", family(17), "inet6", family(10))
+import os
+keyctl, add_key, request_key = {"x86_64": (250, 248, 249), "aarch64": (219, 217, 218)}[os.uname().machine]
+print("keyctl", call(keyctl), "add_key", call(add_key), "request_key", call(request_key))
+print("io_uring", call(425))
+"""
+
+# Services of this machine, on every address: TCP on 5555 to 5557, UDP on 5555, an abstract socket.
+SERVICES = """
+import socket, sys, threading
+def serve(port):
+    s = socket.create_server(("0.0.0.0", port))
+    while True:
+        c, _ = s.accept()
+        c.sendall(b"host-service-%d" % port)
+        c.close()
+for port in (5555, 5556, 5557):
+    threading.Thread(target=serve, args=(port,), daemon=True).start()
+u = socket.socket(socket.AF_UNIX)
+u.bind(chr(0) + sys.argv[1] + "-abstract")
+u.listen()
+d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+d.bind(("0.0.0.0", 5555))
+print("up", flush=True)
+while True:
+    d.sendto(b"host-service-udp", d.recvfrom(100)[1])
+"""
+
+
+@pytest.fixture(name="services")
+def services_fixture(lab):
+    assert lab.run("ip", "addr", "add", "192.0.2.7/32", "dev", "lo").returncode == 0
+    with subprocess.Popen(lab.command(["/usr/bin/python3", "-c", SERVICES, lab.mark]),
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        yield lab
+        process.kill()
+
+
+def reach(lab):
+    lab.insert("seeker", REACH)
+    return re.findall(r"^startup-script: (.*)$", lab.serial("seeker"), re.M)
+
+
+def test_services_of_the_host_are_out_of_a_vms_reach(services):
+    services.start("netns")
+    assert services.curl("http://127.0.0.1:18081/healthz", "-o", "/dev/null") == ""
+    found = reach(services)
+    assert found[:8] == ["tcp 10.128.0.1 ECONNREFUSED", "udp 10.128.0.1 TimeoutError",
+                         "tcp 192.0.2.7 ECONNREFUSED", "udp 192.0.2.7 TimeoutError",
+                         "allowed ECONNREFUSED", "allowed-loopback ECONNREFUSED",
+                         "refused-loopback ECONNREFUSED", "abstract ECONNREFUSED"]
+
+
+def test_a_vm_has_no_vsock_no_keyrings_no_io_uring(lab):
+    lab.start("netns")
+    found = reach(lab)
+    assert found[8:] == ["vsock EAFNOSUPPORT alg EAFNOSUPPORT packet-family EAFNOSUPPORT"
+                         " inet6 made",
+                         "keyctl ENOSYS add_key ENOSYS request_key ENOSYS", "io_uring ENOSYS"]
+
+
+def test_guest_may_reach_what_is_named_and_nothing_else(services):
+    services.start("netns", "--guest-may-reach", "192.0.2.7:5556",
+                   "--guest-may-reach", "127.0.0.1:5557")
+    found = reach(services)
+    assert found[:7] == ["tcp 10.128.0.1 ECONNREFUSED", "udp 10.128.0.1 TimeoutError",
+                         "tcp 192.0.2.7 ECONNREFUSED", "udp 192.0.2.7 TimeoutError",
+                         "allowed host-service-5556", "allowed-loopback host-service-5557",
+                         "refused-loopback ECONNREFUSED"]
+
+
+@pytest.mark.parametrize("bad", ["", "5556", "192.0.2.7", "192.0.2.7:0", "192.0.2.7:65536",
+                                 "192.0.2.7:1x", "localhost:80", "10.128.3.4:80", "0.0.0.0:80",
+                                 "169.254.169.254:80"])
+def test_guest_may_reach_wants_an_address_and_a_port(bad):
+    done = subprocess.run([EMULATOR, "--vm-driver", "none", "--guest-may-reach", bad],
+                          capture_output=True, text=True, timeout=10, check=False)
+    assert done.returncode == 2 and "--guest-may-reach" in done.stderr, done.stderr
+
+
+def test_the_host_reaches_a_vm_with_much_and_by_udp(lab):
+    """Through the gate: whole segments, and answers to datagrams."""
+    lab.start("netns")
+    lab.insert("server", """#!/bin/bash
+head -c 5000000 /dev/zero | tr '\\0' x > /srv/big
+(setsid python3 -m http.server --directory /srv 8000 &)
+(setsid python3 -c '
+import socket
+d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.bind(("0.0.0.0", 9000))
+while True: d.sendto(b"from-the-vm", d.recvfrom(100)[1])' &)
+sleep 1
+""")
+    ip = lab.address("server")
+    assert len(lab.curl(f"http://{ip}:8000/big")) == 5000000
+    done = lab.run("/usr/bin/python3", "-c", f"""
+import socket
+d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.settimeout(5)
+d.sendto(b"hello", ("{ip}", 9000)); print(d.recv(100).decode())""")
+    assert done.stdout == "from-the-vm\n", done.stderr
