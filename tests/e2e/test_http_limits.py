@@ -473,6 +473,20 @@ def test_no_size_of_headers_hangs(vmcpd, kind):
     assert ask(server.port).status == 200
 
 
+@pytest.mark.parametrize("coding", ["chunked", "gzip"])
+@pytest.mark.parametrize("first", ["length", "coding"])
+def test_a_length_and_a_coding_end_the_connection(vmcpd, coding, first):
+    """At once, and what comes behind is nobody's request (RFC 9112, section 6.1)."""
+    lines = ["Content-Length: 0", f"Transfer-Encoding: {coding}"][::1 if first == "length" else -1]
+    text = "\r\n".join(["GET /healthz HTTP/1.1", "Host: x", *lines, "", "0", "", ""]).encode()
+    with dial(vmcpd().port) as s, s.makefile("rb") as answers:
+        s.sendall(text + REQUEST)
+        with contextlib.suppress(ConnectionResetError):  # of what it has not read
+            got = answers.read()
+            assert got.startswith(b"HTTP/1.1 400 ") and got.count(b"HTTP/1.1") == 1, got
+            assert b"both Content-Length and Transfer-Encoding" in got
+
+
 def test_a_stop_does_not_wait_for_ever(vmcpd):
     server = vmcpd(None, "--grace", "1")
     with dial(server.port) as s:

@@ -134,9 +134,9 @@ static void problem(struct http_exchange *ex, int status, enum vmcp_code code, c
 static bool body_is_announced_too_large(const struct http_exchange *ex)
 {
     const char *length = http_request_header(&ex->req, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (length)
-        return strtoull(length, NULL, 10) > ex->body.max;
-    return ex->body.max == 0 && http_request_header(&ex->req, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    if (ex->body.max == 0 && http_request_header(&ex->req, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        return true;
+    return length && strtoull(length, NULL, 10) > ex->body.max;
 }
 
 /* Whom the limits count: the peer, or whom a trusted proxy speaks for. */

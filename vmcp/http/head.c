@@ -15,6 +15,7 @@ struct walk {
     const char *end; /* of the last part: its NUL */
     unsigned hosts;
     unsigned lengths; /* Content-Length headers so far */
+    bool has_coding;  /* Transfer-Encoding */
     const char *fault;
 };
 
@@ -69,6 +70,9 @@ static enum MHD_Result look(void *arg, enum MHD_ValueKind kind, const char *key,
     else if (key_len == 14 && strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 &&
              walk->lengths++ > 0) /* RFC 9112, section 6.3: whose bytes would be whose? */
         walk->fault = "more than one Content-Length header";
+    walk->has_coding |= key_len == 17 && strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    if (!walk->fault && walk->has_coding && walk->lengths > 0) /* the same question */
+        walk->fault = "both Content-Length and Transfer-Encoding";
     walk->end = value + value_len;
     return walk->fault ? MHD_NO : MHD_YES;
 }
