@@ -23,7 +23,8 @@ def gcloud_fixture(env):
         assert (done.returncode != 0) == fails, done.stderr
         if fails:
             return done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        # Some print a sentence whatever the format.
+        return json.loads(done.stdout) if done.stdout[:1] in ("[", "{") else None
     return run
 
 
