@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
-#include <openssl/sha.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -265,10 +265,15 @@ void emu_node_flatten(const struct emu_node *node, struct vmcp_buf *out)
     flatten(node, "", out);
 }
 
+/* FNV-1a: a tag only has to change when the value does, and it is made for each read. */
 void emu_node_etag(const struct emu_node *node, char ret[static EMU_ETAG_LEN + 1])
 {
-    unsigned char bytes[SHA256_DIGEST_LENGTH];
     auto_free char *text = json_dumps(node->value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    SHA256((const unsigned char *)(text ? text : ""), text ? strlen(text) : 0, bytes);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    unsigned char bytes[8];
+    for (const char *p = text ? text : ""; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(hash >> (56 - 8 * i));
     vmcp_hex_encode(bytes, EMU_ETAG_LEN / 2, ret);
 }

@@ -78,12 +78,14 @@ def vmcpd(program, folder, domain, keys, configs, *options):
 SPIN = None  # the library that keeps wrk awake; bench.py sets it
 
 
-def wrk(server, path, seconds, connections=16, accept=None, script=None):
+def wrk(server, path, seconds, connections=16, accept=None, script=None, headers=()):
     """Ask for `path` for a while. Gives CPU seconds of the server for each request, and requests
     per second of the clock; every answer must be a 200."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     if accept:
         argv += ["-H", f"Accept: {accept}"]
+    for header in headers:
+        argv += ["-H", header]
     if script:
         argv += ["-s", script]
     before, begin = sum(map(cpu_ns, server.pids)), time.monotonic()
