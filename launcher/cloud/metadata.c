@@ -12,6 +12,7 @@
 enum {
     TRIES = 4,
     VALUE_MAX = 1024 * 1024, /* all attributes of an instance are under 512 KB; escaped, twice */
+    URL_SIZE = 8192,         /* an audience of 2,083 characters, each escaped */
     TIMEOUT_MS = 5000,
     PAUSE_MS = 1300
 };
@@ -81,8 +82,11 @@ static int get_once(const struct launch_metadata *metadata, const char *url, str
 int launch_metadata_get(const struct launch_metadata *metadata, const char *path,
                         struct vmcp_buf *out, bool *ret_found, struct vmcp_error *err)
 {
-    char url[512];
-    snprintf(url, sizeof(url), "%s%s", metadata->base, path);
+    char url[URL_SIZE];
+    int n = snprintf(url, sizeof(url), "%s%s", metadata->base, path);
+    if (n < 0 || (size_t)n >= sizeof(url)) /* cut, it would ask for something else */
+        return vmcp_fail(err, VMCP_E_LIMIT, "a question to the metadata server is over %d bytes",
+                         URL_SIZE - 1);
     for (int i = 1;; i++) {
         long status = 0;
         int rc = get_once(metadata, url, out, &status, err);

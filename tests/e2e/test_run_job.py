@@ -19,6 +19,7 @@ from conftest import DOMAIN, MACHINE, ROOT, eventually, write_json
 from emulator import LAUNCHER, NOBODY, PROJECT, ZONE, Emulator
 
 AUDIENCE = "https://receiver.example/"
+LONG = AUDIENCE + "a/%" * 660  # 2,006 characters, and more than twice as many in a URL
 
 
 class Receiver:
@@ -540,19 +541,37 @@ def https_fixture(tmp_path):
     receiver.stop()
 
 
-@pytest.mark.parametrize("account, audience", [(None, AUDIENCE), (None, None), (NOBODY, AUDIENCE)])
+@pytest.mark.parametrize("account, audience", [
+    (None, AUDIENCE), (None, None), (NOBODY, AUDIENCE), (None, LONG), (NOBODY, LONG)],
+    ids=["own", "of the uri", "another's", "own, long", "another's, long"])
 def test_identity_tokens_that_the_receiver_checks(world, cloud, https, account, audience):
     oidc = {k: v for k, v in (("serviceAccountEmail", account), ("audience", audience)) if v}
     world.publish(job(https, "/hook", target={"oidcToken": oidc}))
     world.env["SSL_CERT_FILE"] = str(https.ca)
     world.run(*at(cloud, world), allow=[https.origin])
-    token = https.requests[0][2]["Authorization"].removeprefix("Bearer ")
+    claims = claims_of(cloud, https, audience or f"{https.origin}/hook")
+    assert claims["email"] == (account or LAUNCHER)
+
+
+def claims_of(cloud, receiver, audience):
+    """What the token of the first request says, if it is for this audience and good."""
+    token = receiver.requests[0][2]["Authorization"].removeprefix("Bearer ")
     certs = json.loads(cloud.api("GET", "/oauth2/v3/certs", token=False).text)
     kid = jwt.get_unverified_header(token)["kid"]
     key = next(jwt.PyJWK(k).key for k in certs["keys"] if k["kid"] == kid)
-    claims = jwt.decode(token, key, algorithms=["RS256"],
-                        audience=audience or f"{https.origin}/hook")
-    assert claims["email"] == account or LAUNCHER
+    return jwt.decode(token, key, algorithms=["RS256"], audience=audience)
+
+
+@pytest.mark.parametrize("audience", [AUDIENCE, LONG], ids=["short", "long"])
+def test_identity_token_of_the_vm(world, cloud, https, audience):
+    """The metadata server is asked for the whole of the audience: for a part of it, the token would be
+    good at another receiver."""
+    world.publish(job(https, "/hook", target={"oidcToken": {"audience": audience}}))
+    world.env.update(SSL_CERT_FILE=str(https.ca), GCE_METADATA_HOST=f"127.0.0.1:{cloud.metadata_port}")
+    credentials, rest = at(cloud, world)[:2], at(cloud, world)[2:]
+    assert credentials[0] == "--credentials"
+    world.run(*rest, allow=[https.origin])
+    assert claims_of(cloud, https, audience)["aud"] == audience
 
 
 def test_an_access_token_stays_in_the_universe(bin, vmcpd, keys, tmp_path, cloud):
