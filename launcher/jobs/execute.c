@@ -205,8 +205,8 @@ int launch_execute_step(struct launch_worker *worker, const struct launch_signed
     *ret = (struct launch_step){0};
     int rc = launch_history_run(worker->history, &r.name, &wanted, &made, &r.run, err);
     if (rc == 0 && r.run.outcome == LAUNCH_OUTCOME_OPEN)
-        rc = launch_history_last_attempt(worker->history, r.run.id, &r.has_attempt, &r.attempt,
-                                         err);
+        rc =
+            launch_history_last_attempt(worker->history, r.run.id, &r.has_attempt, &r.attempt, err);
     if (rc == 0 && r.run.outcome == LAUNCH_OUTCOME_OPEN) {
         if (r.has_attempt && r.attempt.outcome == LAUNCH_OUTCOME_OPEN)
             rc = settle(&r, err);
