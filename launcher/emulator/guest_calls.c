@@ -27,13 +27,14 @@ static int refuse_families(scmp_filter_ctx filter, const char *call)
 {
     int number = seccomp_syscall_resolve_name(call);
     const uint32_t no = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-    int rc = seccomp_rule_add(filter, no, number, 1, SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK));
+    int rc = seccomp_rule_add(filter, no, number, 1, SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK, 0));
     for (int family = 0; rc == 0 && family < AF_NETLINK; family++) {
         bool known = false;
         for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
             known = known || families[i] == family;
         if (!known)
-            rc = seccomp_rule_add(filter, no, number, 1, SCMP_A0_32(SCMP_CMP_EQ, (unsigned)family));
+            rc = seccomp_rule_add(filter, no, number, 1,
+                                  SCMP_A0_32(SCMP_CMP_EQ, (unsigned)family, 0));
     }
     return rc;
 }
