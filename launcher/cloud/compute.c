@@ -213,9 +213,14 @@ int launch_reply_check(const struct launch_compute *compute, const struct launch
                         reply->message[0] ? reply->message : "(no message)");
 }
 
+bool launch_reply_is_error(const struct launch_reply *reply)
+{
+    return reply->status >= 400 && json_is_object(json_object_get(reply->json, "error"));
+}
+
 bool launch_reply_is_absence(const struct launch_reply *reply)
 {
-    return reply->status == 404 && json_is_object(json_object_get(reply->json, "error"));
+    return reply->status == 404 && launch_reply_is_error(reply);
 }
 
 int launch_compute_get(const struct launch_compute *compute, const char *path, json_t **ret,

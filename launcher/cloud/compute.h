@@ -59,7 +59,9 @@ VMCP_MUST_CHECK int launch_compute_call(const struct launch_compute *compute, co
 VMCP_MUST_CHECK int launch_reply_check(const struct launch_compute *compute,
                                        const struct launch_reply *reply, struct vmcp_error *err);
 
-/* Does the API say that it is not there? A 404 of something in front of it says nothing. */
+/* Is it an error of the API's own? What stands in front of it answers 4xx and 5xx too. */
+bool launch_reply_is_error(const struct launch_reply *reply);
+/* Does the API say that it is not there? */
 bool launch_reply_is_absence(const struct launch_reply *reply);
 
 /* GET an object. *ret is a new reference; NULL with success where the API says 404. */

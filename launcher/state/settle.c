@@ -101,12 +101,13 @@ static int look_up(struct settlement *s)
 }
 
 /* The API said no. That is definite if this was the only try; else an earlier one may have been
- * accepted. What is answered with 200 and is no operation was perhaps accepted, too. */
+ * accepted. What is answered with 200 and is no operation was perhaps accepted, too, and so was
+ * what something in front of the API says no to. */
 static int refused(struct settlement *s, const struct launch_reply *reply)
 {
     struct vmcp_error why = {0};
     int rc = launch_reply_check(s->compute, reply, &why);
-    bool garbled = reply->status < 300;
+    bool garbled = !launch_reply_is_error(reply);
     bool only_try = !s->intent->found && !reply->repeated && !garbled;
     bool unknown = reply->status >= 500 || reply->status == 429 || reply->status == 401 ||
                    strcmp(reply->reason, "rateLimitExceeded") == 0 ||
@@ -125,7 +126,7 @@ static int refused(struct settlement *s, const struct launch_reply *reply)
  * is not to be seen yet: the intent stays until there is one, or the intent is old. */
 static int conflicts(struct settlement *s, const struct launch_reply *reply)
 {
-    bool only_try = !s->intent->found && !reply->repeated;
+    bool only_try = !s->intent->found && !reply->repeated && launch_reply_is_error(reply);
     int rc = only_try ? look_at_name(s) : look_up(s);
     if (rc < 0 || s->outcome->instance || s->outcome->taken)
         return rc;

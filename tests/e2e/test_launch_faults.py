@@ -311,6 +311,21 @@ def test_a_404_of_something_else(world, answer):
     check_one_vm(world)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 409, 413])
+def test_an_insert_that_something_else_refuses(world, status):
+    """It was accepted, and its answer never came: what is in front gave up. The next run finds it."""
+    left = [(status, "text/html", "<html>request timed out</html>")]
+    world.compute.after_insert = lambda r: left.pop() if left else None
+    unseen = {"instances": api_error(404, "notFound", "x"), "operations": (200, "application/json", {})}
+    world.compute.before = lambda r: None if r.command == "POST" else next(
+        (answer for part, answer in unseen.items() if f"/{part}" in r.url.path), None)
+    done = world.run("--timeout", "4")
+    world.compute.before = lambda r: None
+    assert done.returncode == 0 or len(world.intents()) == 1, done.stderr
+    world.launch()
+    check_one_vm(world)
+
+
 def test_no_next_zone_on_a_404_of_something_else(world):
     zones = in_zones(world, us_central1_a=STOCK_OUT)
     seen = []
