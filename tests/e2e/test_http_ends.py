@@ -111,6 +111,18 @@ def test_a_client_certificate_that_expires_on_a_living_connection(vmcpd, world, 
     assert eventually(lambda: ended(server) == {"client-certificate-expired": 1}), ended(server)
 
 
+def test_a_client_certificate_that_expires_before_the_first_request(vmcpd, world, scratch):
+    server = vmcpd(None, *METRICS, *world.options, "--client-ca", world.ours.pem)
+    tls = context(world.ours)
+    tls.load_cert_chain(issue_until(world.ours, scratch, 3))
+    with dial(server.port) as plain, tls.wrap_socket(plain, server_hostname="127.0.0.1") as s:
+        time.sleep(5)
+        with contextlib.suppress(OSError):
+            s.sendall(REQUEST)
+            assert s.recv(4096) == b""
+    assert eventually(lambda: ended(server) == {"client-certificate-expired": 1}), ended(server)
+
+
 def test_time_is_over(vmcpd):
     server = vmcpd(None, *METRICS, "--header-timeout", "1")
     silent = vmcpd(None, *METRICS, "--header-timeout", "60", "--idle-timeout", "1")

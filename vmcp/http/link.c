@@ -41,14 +41,16 @@ bool http_link_is_admitted(struct http_server *server, struct http_link *link,
         return true;
     const union MHD_ConnectionInfo *info = info_of(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     void *session = info ? info->tls_session : NULL;
-    bool is_first = is_latest && !link->client_until; /* the handshake has just looked */
+    bool is_first = is_latest && !link->client_until; /* the handshake has looked */
     if (!is_latest) {
         struct http_tls *old = link->tls;
         link->tls = http_tls_slot_get(&server->tls);
         http_tls_unref(old);
     }
-    bool admitted = session && (is_first || http_tls_admits(link->tls, session, &link->why));
-    link->client_until = admitted ? http_tls_look_again(session, time(NULL)) : 0;
+    int64_t now = time(NULL), until = session ? http_tls_look_again(session, now) : 0;
+    bool admitted =
+        session && ((is_first && until > now) || http_tls_admits(link->tls, session, &link->why));
+    link->client_until = admitted ? until : 0;
     return admitted;
 }
 
