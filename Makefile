@@ -46,17 +46,17 @@ $(B)/bin/vmcp: $(call objects,$(CLI) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/vmcp: LIBS = -ljansson -lcrypto
 $(B)/bin/vmcpd: $(call objects,$(SERVER) $(HTTP)) $(B)/libvmcp.a
 $(B)/bin/vmcpd: LIBS = -lmicrohttpd -lgnutls -ljansson -lcrypto -lseccomp
-$(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT)) $(B)/libvmcp.a
+$(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT) $(HTTP)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH) $(wildcard tests/unit/test_jobs_*.c)): ALL_CFLAGS += -Ilauncher
-$(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz -lsqlite3
+$(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz -lsqlite3 -lmicrohttpd -lgnutls
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP) $(CLIENT)) $(B)/libvmcp.a
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto -lseccomp
 $(B)/obj/vmcp/server/assets.o: $(wildcard vmcp/server/page/*)
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
-$(UNIT): LIBS = -lcmocka -ljansson -lcrypto -lseccomp -lcurl -lsqlite3 -lz
+$(UNIT): LIBS = -lcmocka -ljansson -lcrypto -lseccomp -lcurl -lsqlite3 -lz -lmicrohttpd -lgnutls
 $(filter $(B)/test/test_http_%,$(UNIT)): $(call objects,$(HTTP_NOUNS))
 $(filter $(B)/test/test_jobs_%,$(UNIT)): $(call objects,$(filter-out launcher/main.c \
-    launcher/verbs/%,$(LAUNCH)) $(CLIENT))
+    launcher/verbs/%,$(LAUNCH)) $(CLIENT) $(HTTP))
 $(B)/test/test_sandbox: $(call objects,$(addprefix vmcp/server/,sandbox.c landlock.c seccomp.c \
     commons.c privileges.c message.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -19,6 +19,7 @@ const struct launch_verb launch_verbs[] = {
     {"stop", launch_stop_main, &launch_stop_command},
     {"delete", launch_delete_main, &launch_delete_command},
     {"logs", launch_logs_main, &launch_logs_command},
+    {"schedule", launch_schedule_main, &launch_schedule_command},
     {"run-job", launch_run_job_main, &launch_run_job_command},
     {"state", launch_state_main, &launch_state_command},
     {"jobs", launch_jobs_main, &launch_jobs_command},

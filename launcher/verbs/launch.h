@@ -17,6 +17,7 @@ int launch_stop_main(int argc, char **argv);
 int launch_delete_main(int argc, char **argv);
 int launch_logs_main(int argc, char **argv);
 int launch_jobs_main(int argc, char **argv);
+int launch_schedule_main(int argc, char **argv);
 int launch_least_privilege_main(int argc, char **argv);
 int launch_completion_main(int argc, char **argv);
 int launch_version_main(int argc, char **argv);
@@ -31,7 +32,7 @@ extern const struct launch_verb launch_verbs[]; /* ends in {0} */
 
 extern const struct vmcp_command launch_launch_command, launch_plan_command, launch_vm1_command,
     launch_status_command, launch_stop_command, launch_delete_command, launch_logs_command,
-    launch_state_command, launch_jobs_command, launch_run_job_command,
+    launch_state_command, launch_jobs_command, launch_schedule_command, launch_run_job_command,
     launch_least_privilege_command, launch_completion_command, launch_version_command;
 
 /* Is --json there? Asked of argv itself: the object is due even where the options are wrong. */

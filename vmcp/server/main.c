@@ -11,11 +11,11 @@
 #include "check.h"
 #include "control.h"
 #include "exporter.h"
+#include "http/notify.h"
 #include "http/server.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
 #include "message.h"
-#include "notify.h"
 #include "privileges.h"
 #include "reload.h"
 #include "sandbox.h"
@@ -169,7 +169,7 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
         rc = srv_exporter_open(&loop->exporter, settings->metrics, err);
     if (rc == 0)
         rc = srv_sandbox_enter(settings, &loop->service.snapshot->ring, loop->control.path,
-                               srv_notify_open(), &loop->service.sandbox, err);
+                               http_notify_open(), &loop->service.sandbox, err);
     if (rc == 0)
         rc = srv_transport_start(transport, &loop->transport, srv_service_options(&loop->service),
                                  loop->service.snapshot->tls, err);
@@ -181,12 +181,12 @@ static int serve(const struct srv_settings *settings, struct loop *loop, struct 
         return rc;
     }
     fflush(stdout);
-    srv_notify("READY=1");
+    http_notify("READY=1");
     /* This thread, and those that it makes, only load again from here on: they give way to those
      * that answer. */
     (void)setpriority(PRIO_PROCESS, 0, RELOAD_NICE);
     int signal_number = wait_for_end(loop);
-    srv_notify("STOPPING=1");
+    http_notify("STOPPING=1");
     srv_message(SRV_INFO, "vmcpd: stopping on %s", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
     srv_exporter_stop(&loop->exporter);
     srv_transport_stop(transport, &loop->transport, is_urgent, loop);

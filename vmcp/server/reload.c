@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "control.h"
+#include "http/notify.h"
 #include "lib/auto.h"
 #include "lib/buf.h"
 #include "message.h"
-#include "notify.h"
 
 /* What was found, for who asked for the reload: the first of it. */
 struct findings {
@@ -92,17 +92,17 @@ int srv_reload(struct srv_service *service, const char *why, bool unasked, json_
     json_auto_t *lines = json_array();
     struct findings findings = {.lines = lines};
     char held[SRV_CATALOGUE_CHARS];
-    srv_notify_reloading();
+    http_notify_reloading();
     int rc = srv_snapshot_load(service->settings, report, &findings, &snapshot, &failure);
     if (rc == 0 && unasked)
         keep_default(service, snapshot);
     if (rc == 0) {
         srv_service_replace(service, snapshot);
-        srv_notify("READY=1\nSTATUS=%s, generation %u",
+        http_notify("READY=1\nSTATUS=%s, generation %u",
                    srv_catalogue_text(snapshot->catalogue, held), snapshot->generation);
     } else {
         srv_service_reload_failed(service, failure.code);
-        srv_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",
+        http_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",
                    failure.text);
     }
     give_memory_back();

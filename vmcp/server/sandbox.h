@@ -35,7 +35,7 @@ struct srv_sandbox {
 };
 
 /* Enter it as --sandbox says, and drop the last privileges either way. `control` is the control
- * socket's path, or NULL; `notify` is srv_notify_open()'s. Keys of `ring` in a token or a TPM turn
+ * socket's path, or NULL; `notify` is http_notify_open()'s. Keys of `ring` in a token or a TPM turn
  * it off, with a warning: their libraries load modules and talk to devices whenever they sign. Says
  * on standard error what is in force. Before any thread is made. Errors: VMCP_E_INTERNAL. */
 VMCP_MUST_CHECK int srv_sandbox_enter(const struct srv_settings *settings,

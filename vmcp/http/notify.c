@@ -14,7 +14,7 @@
 
 static int notify_fd = -1; /* open from the start to the end */
 
-int srv_notify_open(void)
+int http_notify_open(void)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -32,7 +32,7 @@ int srv_notify_open(void)
     return notify_fd;
 }
 
-void srv_notify(const char *fmt, ...)
+void http_notify(const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -43,10 +43,10 @@ void srv_notify(const char *fmt, ...)
         (void)send(notify_fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
-void srv_notify_reloading(void)
+void http_notify_reloading(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    srv_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
+    http_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
                (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 }
