@@ -87,12 +87,16 @@ static int prepare_schema(struct launch_database *db, const char *schema, int wa
     return rc;
 }
 
-/* Made before SQLite makes it, so that others can never read it. */
+/* Made before SQLite makes it, so that others can never read it. One that is there is looked at and
+ * not opened: closing it would take away the locks that other connections of this process have on
+ * it (fcntl(2)), and another process would then take the file for its own. */
 static int prepare_file(const char *path, struct vmcp_error *err)
 {
-    auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    auto_close int fd = -1;
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (lstat(path, &st) < 0 && errno == ENOENT)
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lstat(path, &st) < 0)
         return vmcp_fail_at(err, VMCP_E_FILE, path, "cannot be opened: %s", strerror(errno));
     if (!S_ISREG(st.st_mode))
         return vmcp_fail_at(err, VMCP_E_FILE, path, "not a regular file");
@@ -108,7 +112,7 @@ int launch_database_open(struct launch_database *db, char *path, const char *sch
     int rc = prepare_file(path, err);
     if (rc < 0)
         return rc;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(path, &db->db, flags, NULL) != SQLITE_OK)
         return fault(db, err);
     sqlite3_busy_timeout(db->db, BUSY_MS);

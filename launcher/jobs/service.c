@@ -84,7 +84,7 @@ static void *work(void *arg)
         pthread_mutex_lock(&s->lock);
         s->busy--;
         if (s->stopping ||
-            launch_scheduler_wake_ms(s->scheduler) + SLEEP_MIN_MS < s->asleep_until_ms)
+            launch_scheduler_wake_ms(s->scheduler) < s->asleep_until_ms - SLEEP_MIN_MS)
             wake_main(s);
     }
     pthread_mutex_unlock(&s->lock);
