@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "cloud/resource.h"
@@ -36,17 +37,25 @@ static int get_token(const struct call *c, const char *refused, struct vmcp_buf 
                      struct vmcp_error *err)
 {
     struct launch_jobs *jobs = c->worker->jobs;
-    struct launch_token *token = NULL;
-    int rc = launch_tokens_find(jobs->tokens, c->job, c->uri, &token, err);
-    return rc < 0
-               ? rc
-               : launch_token_get(token, refused, launch_uptime_ms() + TOKEN_S * 1000, bearer, err);
+    return launch_tokens_get(jobs->tokens, c->job, c->uri, refused,
+                             launch_uptime_ms() + TOKEN_S * 1000, bearer, err);
 }
 
-/* One exchange, with a token where the job wants one; a 401 gets a fresh one, once. */
+/* Some receivers answer with what they were sent: what is kept of it is no token. */
+static void hide(struct vmcp_buf *body, const struct vmcp_buf *secret)
+{
+    char *at = body->data;
+    while (secret->len && at &&
+           (at = memmem(at, body->len - (size_t)(at - body->data), secret->data, secret->len)))
+        memset(at, '*', secret->len);
+}
+
+/* One exchange, with a token where the job wants one; a 401 gets a fresh one, once, and the time
+ * that was left. */
 static int exchange(struct call *c, struct http_response *response, struct vmcp_error *err)
 {
     auto_secret_buf struct vmcp_buf bearer = VMCP_BUF(BEARER_MAX), refused = VMCP_BUF(BEARER_MAX);
+    int64_t end = launch_uptime_ms() + c->exchange.total_timeout_ms;
     for (;;) {
         int rc = 0;
         if (c->job->token != VMCP_JOB_TOKEN_NONE)
@@ -56,10 +65,14 @@ static int exchange(struct call *c, struct http_response *response, struct vmcp_
         c->exchange.bearer = bearer.data;
         rc = http_client_do(c->worker->http, &c->exchange, response, err);
         c->exchange.bearer = NULL;
+        hide(&response->body, &bearer);
+        hide(&response->body, &refused);
         if (rc < 0 || response->status != 401 || refused.data || !bearer.data)
             return rc;
         vmcp_buf_add(&refused, bearer.data, bearer.len);
         http_response_clear(response);
+        int64_t left = end - launch_uptime_ms();
+        c->exchange.total_timeout_ms = left > 1000 ? (int)left : 1000;
     }
 }
 
@@ -103,9 +116,12 @@ static void follow(struct launch_worker *worker, const struct vmcp_job *job,
         else if (!state.is_one)
             snprintf(last, sizeof(last), "it is answered with status %ld", response.status);
         int64_t now = jobs->now_ms(jobs->clock_arg);
-        if (now + pause > end || response.status == 404 ||
-            !jobs->wait_until_ms(jobs->clock_arg, now + pause))
+        if (now + pause > end || response.status == 404)
             break;
+        if (!jobs->wait_until_ms(jobs->clock_arg, now + pause)) {
+            row->outcome = LAUNCH_OUTCOME_OPEN; /* we are to stop: the next one follows it */
+            return;
+        }
     }
     char why[LAUNCH_WHY_MAX];
     snprintf(why, sizeof(why), "the operation's end was not seen: %.300s", last);
@@ -163,13 +179,35 @@ static void refuse(const struct http_response *response, struct launch_attempt_r
     fail(row, LAUNCH_OUTCOME_FAILED, why);
 }
 
-/* Send once more? Only what acts once, and only until the deadline. */
+/* Send once more? Only what acts once, and only until the deadline. *ret_stopped: it would be, but
+ * we are to stop. */
 static bool send_again(struct launch_jobs *jobs, const struct launch_request *request, int n,
-                       int64_t end)
+                       int64_t end, bool *ret_stopped)
 {
     int64_t now = jobs->now_ms(jobs->clock_arg), pause = launch_pause_ms(n, -1, RESEND_MAX);
-    return request->repeatable && now + pause < end &&
-           jobs->wait_until_ms(jobs->clock_arg, now + pause);
+    if (!request->repeatable || now + pause >= end)
+        return false;
+    *ret_stopped = !jobs->wait_until_ms(jobs->clock_arg, now + pause);
+    return !*ret_stopped;
+}
+
+/* The status came, and more behind it than anybody keeps: what counts is the status, unless it is
+ * to be read what the answer is. */
+static bool is_cut(int rc, const struct http_response *response)
+{
+    return rc == -VMCP_E_ANSWER_TOO_LARGE && response->status >= 200;
+}
+
+static bool names_accept(const struct vmcp_job *job)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)job->headers, name, value)
+    {
+        if (strcasecmp(name, "Accept") == 0)
+            return true;
+    }
+    return false;
 }
 
 int launch_attempt_send(struct launch_worker *worker, const struct vmcp_job *job,
@@ -182,7 +220,7 @@ int launch_attempt_send(struct launch_worker *worker, const struct vmcp_job *job
     c.exchange = (struct http_exchange){
         .method = job->method,
         .url = request->url.data,
-        .accept = "*/*",
+        .accept = names_accept(job) ? NULL : "*/*",
         .body = request->body.len ? request->body.data : NULL,
         .body_len = request->body.len,
         .headers = (const char *const *)request->headers,
@@ -199,15 +237,23 @@ int launch_attempt_send(struct launch_worker *worker, const struct vmcp_job *job
         row->status = (int)response.status;
         vmcp_buf_reset(answer);
         vmcp_buf_add(answer, response.body.data ? response.body.data : "", response.body.len);
+        if (is_cut(rc, &response) && job->wait_for_operation && response.status < 300) {
+            fail(row, LAUNCH_OUTCOME_DOUBT, why.text);
+            return 0;
+        }
+        if (is_cut(rc, &response))
+            rc = 0;
         if (rc == 0 && response.status >= 200 && response.status < 300)
             return accept(worker, job, request, &response, row, answer, err);
         if (rc == 0) {
             refuse(&response, row);
             return 0;
         }
-        bool unknown = is_unknown(rc, &response) && rc != -VMCP_E_REDIRECT;
-        if (unknown && send_again(jobs, request, n, end))
+        bool unknown = is_unknown(rc, &response) && rc != -VMCP_E_REDIRECT, stopped = false;
+        if (unknown && send_again(jobs, request, n, end, &stopped))
             continue;
+        if (stopped)
+            return 0; /* still open: the next one settles it */
         fail(row, unknown && !request->safe ? LAUNCH_OUTCOME_DOUBT : LAUNCH_OUTCOME_FAILED,
              why.text);
         return 0;

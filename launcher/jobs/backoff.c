@@ -19,7 +19,6 @@ bool launch_backoff_goes_on(const struct vmcp_job_retry *retry, int attempts,
 {
     if (attempts - 1 < retry->count)
         return true;
-    /* Without a count the duration alone would be no limit either: 0 means none is wanted. */
-    return retry->count > 0 && retry->max_duration_ms > 0 &&
-           since_first_ms < retry->max_duration_ms;
+    /* Without a count the duration alone is the limit; without both nothing is tried again. */
+    return retry->max_duration_ms > 0 && since_first_ms < retry->max_duration_ms;
 }

@@ -3,7 +3,8 @@
  *
  * The pause begins at minBackoffDuration, doubles maxDoublings times, then grows by the last
  * doubled pause each time, and never exceeds maxBackoffDuration. Retries go on until retryCount is
- * used up; where maxRetryDuration is set too, until both are reached.
+ * used up; where maxRetryDuration is set too, until both are reached. That one alone is a limit
+ * too.
  */
 #ifndef LAUNCH_BACKOFF_H
 #define LAUNCH_BACKOFF_H

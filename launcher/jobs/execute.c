@@ -10,7 +10,9 @@
 #include "lib/instant.h"
 #include "requestid.h"
 
-enum { ANSWER_MAX = 8 * 1024 * 1024 };
+/* SETTLE_MS: Compute knows a requestId for an hour; later, and by a clock that was set, what is
+ * sent again would be done again. As for machines (intents). */
+enum { ANSWER_MAX = 8 * 1024 * 1024, SETTLE_MS = 30 * 60 * 1000 };
 
 /* One run, while it is looked at. */
 struct running {
@@ -41,6 +43,8 @@ static void time_text(int64_t ms, char *ret, size_t size)
 
 static int end_attempt(struct running *r, const struct vmcp_buf *answer, struct vmcp_error *err)
 {
+    if (r->attempt.outcome == LAUNCH_OUTCOME_OPEN)
+        return 0; /* we are to stop: whoever comes next settles it */
     r->attempt.ended_ms = now_of(r);
     return launch_history_end(r->worker->history, &r->attempt, answer->data, answer->len, err);
 }
@@ -106,6 +110,22 @@ static int begin_attempt(struct running *r, const char *method, const char *uri,
     return launch_history_begin(r->worker->history, r->run.id, &r->attempt, err);
 }
 
+/* What cannot be found out: it may have been carried out. */
+static int leave_in_doubt(struct running *r, const char *why, struct vmcp_error *err)
+{
+    r->attempt.outcome = LAUNCH_OUTCOME_DOUBT;
+    snprintf(r->attempt.error, sizeof(r->attempt.error), "%s", why);
+    r->attempt.ended_ms = now_of(r);
+    return launch_history_end(r->worker->history, &r->attempt, NULL, 0, err);
+}
+
+/* A file may be changed without a new serial: then it is not the attempt that was cut off. */
+static bool is_the_same(const struct running *r, const struct launch_request *request)
+{
+    return r->job->job.launch || (strcmp(r->attempt.method, r->job->job.method) == 0 &&
+                                  strcmp(r->attempt.uri, request->uri.data) == 0);
+}
+
 /* A first time, or the same attempt again: `again` is in the history already. */
 static int send(struct running *r, bool again, struct vmcp_error *err)
 {
@@ -116,10 +136,11 @@ static int send(struct running *r, bool again, struct vmcp_error *err)
     int rc = machine ? 0 : make_request(r, &request, &why);
     if (rc < 0 && !again)
         return refuse_run(r, &why, err);
-    if (rc < 0) {
-        r->attempt.outcome = LAUNCH_OUTCOME_DOUBT;
-        snprintf(r->attempt.error, sizeof(r->attempt.error), "cannot be sent again: %s", why.text);
-        return end_attempt(r, &answer, err);
+    if (rc < 0 || (again && !is_the_same(r, &request))) {
+        char text[LAUNCH_WHY_MAX];
+        snprintf(text, sizeof(text), "cannot be sent again: %s",
+                 rc < 0 ? why.text : "the job says something else now");
+        return leave_in_doubt(r, text, err);
     }
     if (!again)
         rc = begin_attempt(r, machine ? "LAUNCH" : r->job->job.method,
@@ -131,28 +152,43 @@ static int send(struct running *r, bool again, struct vmcp_error *err)
     return rc < 0 ? rc : end_attempt(r, &answer, err);
 }
 
+/* May it be sent once more without being done once more? */
+static bool can_be_settled(const struct running *r)
+{
+    const struct launch_attempt_row *a = &r->attempt;
+    struct vmcp_joburi parsed = {0};
+    int64_t age = now_of(r) - a->started_ms;
+    /* Another serial may say another thing: it is not the same attempt then. */
+    if (r->job->job.launch || r->job->answer.serial != r->run.serial)
+        return false;
+    if (launch_request_is_safe(a->method))
+        return true;
+    bool compute = vmcp_joburi_parse(a->uri, &parsed, NULL, NULL) == 0 &&
+                   launch_reach_is_compute(&r->worker->jobs->reach, a->uri, &parsed);
+    return age > -SETTLE_MS && age < SETTLE_MS &&
+           launch_request_repeatable(a->method, a->uri, compute);
+}
+
 /* An attempt without outcome: we were cut off. */
 static int settle(struct running *r, struct vmcp_error *err)
 {
     auto_buf struct vmcp_buf answer = VMCP_BUF(ANSWER_MAX);
-    struct vmcp_joburi parsed = {0};
     const struct launch_attempt_row *a = &r->attempt;
     if (strcmp(a->method, "LAUNCH") == 0 && r->job->job.launch &&
         strcmp(a->uri, r->job->job.launch) == 0)
         return send(r, true, err); /* the machine's own state knows what was sent */
+    if (a->operation[0] &&
+        !launch_reach_may_follow(&r->worker->jobs->reach, &r->job->job, a->operation))
+        return leave_in_doubt(r, "the job calls another host now: its operation is not asked about",
+                              err);
     if (a->operation[0]) {
         launch_attempt_follow(r->worker, &r->job->job, &r->attempt, &answer);
         return end_attempt(r, &answer, err);
     }
-    bool compute = vmcp_joburi_parse(a->uri, &parsed, NULL, NULL) == 0 &&
-                   launch_reach_is_compute(&r->worker->jobs->reach, a->uri, &parsed);
-    /* Another serial may say another thing: it is not the same attempt then. */
-    if (r->job->answer.serial == r->run.serial && launch_request_repeatable(a->method, compute))
+    if (can_be_settled(r))
         return send(r, true, err);
-    r->attempt.outcome = LAUNCH_OUTCOME_DOUBT;
-    snprintf(r->attempt.error, sizeof(r->attempt.error),
-             "cut off after it may have been sent, and it cannot be asked about");
-    return end_attempt(r, &answer, err);
+    return leave_in_doubt(r, "cut off after it may have been sent, and it cannot be asked about",
+                          err);
 }
 
 static int next_attempt(struct running *r, struct vmcp_error *err)
@@ -170,13 +206,17 @@ static int64_t next_due(const struct running *r)
     const struct vmcp_job_retry *retry = &r->job->job.retry;
     const struct launch_attempt_row *a = &r->attempt;
     bool doubt = a->outcome == LAUNCH_OUTCOME_DOUBT;
+    if (a->outcome == LAUNCH_OUTCOME_OPEN)
+        return now_of(r);
     if (a->outcome == LAUNCH_OUTCOME_SUCCEEDED || (doubt && !r->job->job.retry_in_doubt))
         return 0;
     /* onDoubt says retry: once at least, whatever retryConfig says of failures. */
     if (!launch_backoff_goes_on(retry, a->number, a->ended_ms - r->run.started_ms) &&
         !(doubt && a->number == 1))
         return 0;
-    return a->ended_ms + launch_backoff_ms(retry, a->number);
+    int64_t pause = launch_backoff_ms(retry, a->number);
+    /* The clock was set back by more than the pause: nobody waits for the old time. */
+    return a->ended_ms - now_of(r) > pause ? now_of(r) : a->ended_ms + pause;
 }
 
 static int look(struct running *r, struct launch_step *ret, struct vmcp_error *err)

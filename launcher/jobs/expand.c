@@ -96,23 +96,49 @@ static int add_json(const struct vmcp_buf *value, struct vmcp_buf *out, struct v
     return 0;
 }
 
+/* Is the end of [text, text + len) inside a JSON string, where its beginning was `inside`? */
+static bool ends_in_string(const char *text, size_t len, bool inside)
+{
+    for (size_t i = 0; i < len; i++)
+        if (inside && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            inside = !inside;
+    return inside;
+}
+
+/* Beside JSON's strings only a number, true or false can stand: anything else would be read as a
+ * part of the document that was signed. */
+static int add_bare(const struct vmcp_buf *value, struct vmcp_buf *out, struct vmcp_error *err)
+{
+    json_auto_t *parsed =
+        value->len ? json_loadb(value->data, value->len, JSON_DECODE_ANY, NULL) : NULL;
+    if (!json_is_number(parsed) && !json_is_boolean(parsed))
+        return vmcp_fail(err, VMCP_E_MACRO,
+                         "a macro outside of a JSON string is to be a number, true or false");
+    vmcp_buf_add(out, value->data, value->len);
+    return 0;
+}
+
 static int expand(const char *text, size_t len, const struct launch_values *v, enum form form,
                   struct vmcp_buf *out, struct vmcp_error *err)
 {
     struct vmcp_jobmacro m = {.kind = VMCP_JOBMACRO_UUID};
+    bool in_string = false;
     for (size_t at = 0; m.kind != VMCP_JOBMACRO_END;) {
         auto_buf struct vmcp_buf value = VMCP_BUF(VALUE_MAX);
         int rc = vmcp_jobmacro_next(text, len, &at, &m, err);
         if (rc < 0)
             return rc;
         vmcp_buf_add(out, text + m.plain_from, m.plain_to - m.plain_from);
+        in_string = ends_in_string(text + m.plain_from, m.plain_to - m.plain_from, in_string);
         rc = value_of(&m, v, &value, err);
         if (rc < 0)
             return rc;
         if (form == IN_URI)
             rc = add_uri(&value, out, err);
-        else if (form == IN_JSON)
-            rc = add_json(&value, out, err);
+        else if (form == IN_JSON && m.kind != VMCP_JOBMACRO_END)
+            rc = in_string ? add_json(&value, out, err) : add_bare(&value, out, err);
         else
             vmcp_buf_add(out, value.data ? value.data : "", value.len);
         if (rc < 0)
@@ -141,12 +167,15 @@ int launch_expand_uri(const struct vmcp_job *job, const struct launch_values *va
     return 0;
 }
 
-/* Field values hold tabs, but no other control character (RFC 9110, section 5.5). */
+/* Field values hold tabs, but no other control character (RFC 9110, section 5.5); those of ISO
+ * 8859-1 beyond ASCII (U+0080 to U+009F) neither. */
 static bool has_control(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if ((c < ' ' && c != '\t') || c == 0x7f)
+            return true;
+        if (c == 0xc2 && i + 1 < len && (unsigned char)text[i + 1] < 0xa0)
             return true;
     }
     return false;

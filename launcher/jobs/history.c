@@ -173,7 +173,11 @@ int launch_history_follow(struct launch_history *history, int64_t attempt, int s
 int launch_history_end(struct launch_history *history, const struct launch_attempt_row *attempt,
                        const char *body, size_t body_len, struct vmcp_error *err)
 {
-    size_t kept = body_len < LAUNCH_RESPONSE_MAX ? body_len : LAUNCH_RESPONSE_MAX;
+    size_t kept = body_len < LAUNCH_RESPONSE_MAX ? body_len : LAUNCH_RESPONSE_MAX, last = kept;
+    /* Not through the middle of a UTF-8 character, which is of four bytes at most. */
+    while (last < body_len && last > 0 && kept - last < 4 && ((uint8_t)body[last] & 0xc0) == 0x80)
+        last--;
+    kept = kept - last < 4 ? last : kept;
     return launch_database_run(
         &history->db, NULL, NULL, err,
         "UPDATE attempt SET outcome = ?, ended_ms = ?, status = ?, error = ?, body = ?"

@@ -18,7 +18,7 @@ static void read_compute(const json_t *op, struct launch_lro *ret)
     const json_t *error = json_object_get(op, "error");
     const json_t *first = json_array_get(json_object_get(error, "errors"), 0);
     ret->done = strcmp(text(op, "status"), "DONE") == 0;
-    ret->failed = ret->done && error;
+    ret->failed = ret->done && error && !json_is_null(error);
     if (ret->failed)
         snprintf(ret->error, sizeof(ret->error), "%.64s: %.200s", text(first, "code"),
                  text(first, "message"));
@@ -28,7 +28,7 @@ static void read_longrunning(const json_t *op, struct launch_lro *ret)
 {
     const json_t *error = json_object_get(op, "error");
     ret->done = json_is_true(json_object_get(op, "done"));
-    ret->failed = ret->done && error;
+    ret->failed = ret->done && error && !json_is_null(error);
     if (ret->failed)
         snprintf(ret->error, sizeof(ret->error), "code %lld: %.200s",
                  (long long)json_integer_value(json_object_get(error, "code")),
@@ -95,6 +95,12 @@ static bool longrunning_url(const char *called, const json_t *op, char *ret, siz
 bool launch_lro_url(const struct launch_reach *reach, const char *called, const json_t *answer,
                     char *ret, size_t size)
 {
-    return is_compute(answer) ? compute_url(reach, answer, ret, size)
-                              : longrunning_url(called, answer, ret, size);
+    struct vmcp_joburi parsed = {0};
+    bool compute = strncmp(called, reach->compute, strlen(reach->compute)) == 0 ||
+                   (vmcp_joburi_parse(called, &parsed, NULL, NULL) == 0 &&
+                    launch_reach_is_compute(reach, called, &parsed));
+    /* Another receiver says nothing about Compute. */
+    if (is_compute(answer))
+        return compute && compute_url(reach, answer, ret, size);
+    return longrunning_url(called, answer, ret, size);
 }

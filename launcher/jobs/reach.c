@@ -58,20 +58,33 @@ bool launch_reach_is_compute(const struct launch_reach *reach, const char *uri,
     return strcmp(parsed->host, host) == 0;
 }
 
-/* `.` or `..`, also written with %2e: servers and libraries take them away, and what was compared
- * would not be what is called. */
+/* How long a separator of segments stands here: `/`, also written %2f, which some servers decode
+ * before they look at a path, and %5c, a backslash, which some take for one. 0: none. */
+static size_t separator(const char *at)
+{
+    if (*at == '/')
+        return 1;
+    return strncasecmp(at, "%2f", 3) == 0 || strncasecmp(at, "%5c", 3) == 0 ? 3 : 0;
+}
+
+/* `.` or `..`, also written with %2e, and with parameters behind a semicolon: servers and libraries
+ * take them away, and what was compared would not be what is called. */
 static bool has_dot_segment(const char *path)
 {
-    while (*path == '/') {
-        size_t len = strcspn(++path, "/?"), dots = 0;
+    const char *end = path + strcspn(path, "?");
+    while (path < end) {
+        size_t dots = 0, skip = separator(path);
+        path += skip ? skip : 1;
+        if (!skip)
+            continue;
         const char *at = path;
-        while (at < path + len && (*at == '.' || strncasecmp(at, "%2e", 3) == 0)) {
+        while (at < end && (*at == '.' || strncasecmp(at, "%2e", 3) == 0)) {
             at += *at == '.' ? 1 : 3;
             dots++;
         }
-        if (at == path + len && (dots == 1 || dots == 2))
+        bool ends = at == end || *at == ';' || strncasecmp(at, "%3b", 3) == 0 || separator(at);
+        if (ends && (dots == 1 || dots == 2))
             return true;
-        path += len;
     }
     return false;
 }
@@ -95,6 +108,20 @@ static int check_allowed(const struct launch_reach *reach, const char *uri,
                         (int)(parsed->origin_len < 80 ? parsed->origin_len : 80), uri);
 }
 
+/* Compute's own host, or its part of www: what --api-endpoint stands in for. */
+static bool is_compute_host(const struct launch_reach *reach, const char *uri,
+                            const struct vmcp_joburi *parsed)
+{
+    static const char part[] = "/compute/";
+    char host[300];
+    snprintf(host, sizeof(host), "compute.%s", reach->rules->universe);
+    if (strcmp(parsed->host, host) == 0)
+        return true;
+    snprintf(host, sizeof(host), "www.%s", reach->rules->universe);
+    return strcmp(parsed->host, host) == 0 &&
+           strncmp(uri + parsed->origin_len, part, strlen(part)) == 0;
+}
+
 int launch_reach_find(const struct launch_reach *reach, const struct vmcp_job *job, const char *uri,
                       struct vmcp_buf *out, struct vmcp_error *err)
 {
@@ -110,9 +137,25 @@ int launch_reach_find(const struct launch_reach *reach, const struct vmcp_job *j
         rc = vmcp_job_check_universe(job, reach->rules->universe, err);
     if (rc < 0)
         return rc;
-    if (reach->rules->api && launch_reach_is_compute(reach, uri, &parsed))
+    bool compute = launch_reach_is_compute(reach, uri, &parsed);
+    if (reach->rules->api && !compute && is_compute_host(reach, uri, &parsed))
+        return vmcp_fail_at(err, VMCP_E_POLICY, "httpTarget.uri",
+                            "with --api-endpoint only %s of the Compute API is called",
+                            COMPUTE_PATH);
+    if (reach->rules->api && compute)
         vmcp_buf_addf(out, "%s%s", reach->compute, uri + parsed.origin_len + strlen(COMPUTE_PATH));
     else
         vmcp_buf_adds(out, uri);
     return vmcp_buf_check(out, "a URI", err);
+}
+
+bool launch_reach_may_follow(const struct launch_reach *reach, const struct vmcp_job *job,
+                             const char *operation)
+{
+    struct vmcp_joburi target = {0}, there = {0};
+    if (!job->uri || vmcp_joburi_parse(job->uri, &target, NULL, NULL) < 0)
+        return false;
+    if (launch_reach_is_compute(reach, job->uri, &target))
+        return strncmp(operation, reach->compute, strlen(reach->compute)) == 0;
+    return vmcp_joburi_parse(operation, &there, NULL, NULL) == 0 && same_origin(&target, &there);
 }

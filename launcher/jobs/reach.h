@@ -37,4 +37,9 @@ VMCP_MUST_CHECK int launch_reach_find(const struct launch_reach *reach, const st
                                       const char *uri, struct vmcp_buf *out,
                                       struct vmcp_error *err);
 
+/* May the job's token go to this operation, which an earlier attempt left? Only where the job calls
+ * now: what was signed since may be for somebody else. */
+bool launch_reach_may_follow(const struct launch_reach *reach, const struct vmcp_job *job,
+                             const char *operation);
+
 #endif

@@ -9,7 +9,7 @@ enum { BODY_MAX = 1024 * 1024, HEADER_MAX = 96 * 1024 };
 
 static const char *const safe_methods[] = {"GET", "HEAD", "OPTIONS"};
 
-static bool is_safe(const char *method)
+bool launch_request_is_safe(const char *method)
 {
     for (size_t i = 0; i < sizeof(safe_methods) / sizeof(*safe_methods); i++)
         if (strcmp(method, safe_methods[i]) == 0)
@@ -17,10 +17,36 @@ static bool is_safe(const char *method)
     return false;
 }
 
-bool launch_request_repeatable(const char *method, bool compute)
+/* Some of Compute's methods know no requestId (its discovery document): sent twice, they act
+ * twice. Labels know it but for what is global. */
+static bool takes_request_id(const char *uri)
 {
-    return is_safe(method) || strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0 ||
-           compute;
+    static const char *const without[] = {"addRule",
+                                          "patchRule",
+                                          "removeRule",
+                                          "setIamPolicy",
+                                          "testIamPermissions",
+                                          "getHealth",
+                                          "sendDiagnosticInterrupt",
+                                          "wait",
+                                          "validate",
+                                          "listInstances",
+                                          "listManagedInstances"};
+    size_t len = strcspn(uri, "?");
+    const char *name = memrchr(uri, '/', len);
+    size_t n = name ? (size_t)(uri + len - ++name) : 0;
+    if (n == 9 && memcmp(name, "setLabels", n) == 0 && memmem(uri, len, "/global/", 8))
+        return false;
+    for (size_t i = 0; i < sizeof(without) / sizeof(*without); i++)
+        if (n == strlen(without[i]) && memcmp(name, without[i], n) == 0)
+            return false;
+    return true;
+}
+
+bool launch_request_repeatable(const char *method, const char *uri, bool compute)
+{
+    return launch_request_is_safe(method) || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "DELETE") == 0 || (compute && takes_request_id(uri));
 }
 
 static int add_header(struct launch_request *r, const char *name, const char *value,
@@ -48,9 +74,19 @@ static const char *media_type(const struct vmcp_job *job)
     return NULL;
 }
 
+/* A body that nobody names a type of is what it looks like: Google's APIs read it as JSON too. */
+static bool looks_like_json(const struct vmcp_job *job)
+{
+    size_t i = 0;
+    while (i < job->body_len && strchr(" \t\r\n", job->body[i]))
+        i++;
+    return i < job->body_len && (job->body[i] == '{' || job->body[i] == '[');
+}
+
 /* Values go into such a body as the content of JSON strings. */
 static bool is_json(const char *type)
 {
+    type += type ? strspn(type, " \t") : 0;
     size_t len = type ? strcspn(type, "; \t") : 0;
     return (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
            (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
@@ -110,9 +146,9 @@ static int make_target(const struct launch_reach *reach, const struct vmcp_job *
     if (rc < 0)
         return rc;
     r->compute = launch_reach_is_compute(reach, r->uri.data, &parsed);
-    r->safe = is_safe(job->method);
-    r->repeatable = launch_request_repeatable(job->method, r->compute);
-    if (r->compute && !r->safe)
+    r->safe = launch_request_is_safe(job->method);
+    r->repeatable = launch_request_repeatable(job->method, r->uri.data, r->compute);
+    if (r->compute && !r->safe && takes_request_id(r->uri.data))
         add_request_id(r, values->uuid);
     return vmcp_buf_check(&r->url, "a URI", err);
 }
@@ -128,7 +164,9 @@ int launch_request_make(const struct launch_reach *reach, const struct vmcp_job 
     if (rc == 0)
         rc = make_headers(job, scheduled, &r, err);
     if (rc == 0 && (job->body || job->body_json))
-        rc = launch_expand_body(job, scheduled->values, is_json(media_type(job)), &r.body, err);
+        rc = launch_expand_body(job, scheduled->values,
+                                media_type(job) ? is_json(media_type(job)) : looks_like_json(job),
+                                &r.body, err);
     if (rc < 0)
         return rc;
     *ret = r;

@@ -39,8 +39,10 @@ VMCP_MUST_CHECK int launch_request_make(const struct launch_reach *reach,
 void launch_request_clear(struct launch_request *request);
 #define auto_request VMCP_AUTO(launch_request_clear)
 
+/* GET, HEAD, OPTIONS. */
+bool launch_request_is_safe(const char *method);
 /* Is it sent twice without doing twice, by its method and address alone? Asked of an attempt in the
- * history. */
-bool launch_request_repeatable(const char *method, bool compute);
+ * history. `compute`: the URI is of the Compute API. */
+bool launch_request_repeatable(const char *method, const char *uri, bool compute);
 
 #endif

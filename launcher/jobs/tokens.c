@@ -15,6 +15,8 @@ struct kept {
     char *account, *target; /* "" account: the credential's own; target: scope, or audience */
     char *origin;           /* for whom a self-signed token is */
     struct launch_token *token;
+    unsigned users; /* threads that ask it now */
+    uint64_t used;  /* when it was last asked, as a count */
 };
 
 struct launch_tokens {
@@ -26,6 +28,7 @@ struct launch_tokens {
     char *own; /* the credential's own account; NULL: not known yet, "": it has none */
     struct kept kept[KEPT_MAX];
     size_t count;
+    uint64_t asked;
 };
 
 int launch_tokens_new(const struct launch_settings *settings,
@@ -158,21 +161,36 @@ static struct kept *look(struct launch_tokens *t, const struct kept *wanted)
 {
     for (size_t i = 0; i < t->count; i++) {
         struct kept *k = &t->kept[i];
-        if (k->kind == wanted->kind && strcmp(k->account, wanted->account) == 0 &&
+        if (k->token && k->kind == wanted->kind && strcmp(k->account, wanted->account) == 0 &&
             strcmp(k->target, wanted->target) == 0 && strcmp(k->origin, wanted->origin) == 0)
             return k;
     }
     return NULL;
 }
 
-static int add(struct launch_tokens *t, const struct kept *wanted, struct launch_token **ret,
+/* A place for one more: where all are taken, that of the one which nobody wanted for longest. An
+ * audience with a macro in it is another one each time. */
+static struct kept *make_place(struct launch_tokens *t)
+{
+    struct kept *oldest = NULL;
+    for (size_t i = 0; i < t->count; i++)
+        if (!t->kept[i].token || (!t->kept[i].users && (!oldest || t->kept[i].used < oldest->used)))
+            oldest = &t->kept[i];
+    if (t->count < KEPT_MAX && (!oldest || oldest->token))
+        return &t->kept[t->count++];
+    if (oldest)
+        drop(oldest);
+    return oldest;
+}
+
+static int add(struct launch_tokens *t, const struct kept *wanted, struct kept **ret,
                struct vmcp_error *err)
 {
     struct launch_source *source = NULL;
-    if (t->count == KEPT_MAX)
-        return vmcp_fail(err, VMCP_E_LIMIT,
-                         "the jobs want more than %d different tokens of one launcher", KEPT_MAX);
-    struct kept *k = &t->kept[t->count];
+    struct kept *k = make_place(t);
+    if (!k)
+        return vmcp_fail(err, VMCP_E_LIMIT, "over %d different tokens are wanted at once",
+                         KEPT_MAX);
     *k = (struct kept){.kind = wanted->kind,
                        .account = strdup(wanted->account),
                        .target = strdup(wanted->target),
@@ -190,13 +208,13 @@ static int add(struct launch_tokens *t, const struct kept *wanted, struct launch
         drop(k);
         return rc;
     }
-    t->count++;
-    *ret = k->token;
+    *ret = k;
     return 0;
 }
 
-int launch_tokens_find(struct launch_tokens *tokens, const struct vmcp_job *job, const char *uri,
-                       struct launch_token **ret, struct vmcp_error *err)
+/* The job's own, with this thread as a user of it. */
+static int find(struct launch_tokens *tokens, const struct vmcp_job *job, const char *uri,
+                struct kept **ret, struct vmcp_error *err)
 {
     bool oidc = job->token == VMCP_JOB_TOKEN_OIDC;
     const char *target = oidc ? job->audience ? job->audience : uri : job->scope;
@@ -215,10 +233,28 @@ int launch_tokens_find(struct launch_tokens *tokens, const struct vmcp_job *job,
                           .target = (char *)(uintptr_t)target,
                           .origin = origin};
     struct kept *k = rc == 0 ? look(tokens, &wanted) : NULL;
-    if (k)
-        *ret = k->token;
-    else if (rc == 0)
-        rc = add(tokens, &wanted, ret, err);
+    if (rc == 0 && !k)
+        rc = add(tokens, &wanted, &k, err);
+    if (rc == 0) {
+        k->users++;
+        k->used = ++tokens->asked;
+        *ret = k;
+    }
+    pthread_mutex_unlock(&tokens->lock);
+    return rc;
+}
+
+int launch_tokens_get(struct launch_tokens *tokens, const struct vmcp_job *job, const char *uri,
+                      const char *refused, int64_t end, struct vmcp_buf *bearer,
+                      struct vmcp_error *err)
+{
+    struct kept *k = NULL;
+    int rc = find(tokens, job, uri, &k, err);
+    if (rc < 0)
+        return rc;
+    rc = launch_token_get(k->token, refused, end, bearer, err);
+    pthread_mutex_lock(&tokens->lock);
+    k->users--;
     pthread_mutex_unlock(&tokens->lock);
     return rc;
 }

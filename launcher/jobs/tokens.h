@@ -23,11 +23,11 @@ VMCP_MUST_CHECK int launch_tokens_new(const struct launch_settings *settings,
                                       struct launch_tokens **ret, struct vmcp_error *err);
 void launch_tokens_free(struct launch_tokens *tokens);
 
-/* The token that a job wants for `uri` (expanded; the audience where the job names none). Borrowed
- * until launch_tokens_free(). From any thread. Errors: VMCP_E_CREDENTIALS and those of credential
- * files. */
-VMCP_MUST_CHECK int launch_tokens_find(struct launch_tokens *tokens, const struct vmcp_job *job,
-                                       const char *uri, struct launch_token **ret,
-                                       struct vmcp_error *err);
+/* The token that a job wants for `uri` (expanded; the audience where the job names none), into
+ * `bearer`. `refused` and `end` as for launch_token_get(). From any thread. Errors:
+ * VMCP_E_CREDENTIALS, those of credential files and of launch_token_get(). */
+VMCP_MUST_CHECK int launch_tokens_get(struct launch_tokens *tokens, const struct vmcp_job *job,
+                                      const char *uri, const char *refused, int64_t end,
+                                      struct vmcp_buf *bearer, struct vmcp_error *err);
 
 #endif

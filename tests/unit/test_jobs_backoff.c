@@ -40,11 +40,14 @@ static void test_other_pauses(void **state)
 static void test_limits(void **state)
 {
     struct vmcp_job_retry none = {0}, count = {.count = 2};
+    struct vmcp_job_retry time = {.max_duration_ms = 60000};
     struct vmcp_job_retry both = {.count = 2, .max_duration_ms = 60000};
     (void)state;
     assert_false(launch_backoff_goes_on(&none, 1, 0));
     assert_true(launch_backoff_goes_on(&count, 2, 1000000000));
     assert_false(launch_backoff_goes_on(&count, 3, 0));
+    assert_true(launch_backoff_goes_on(&time, 4, 59999));
+    assert_false(launch_backoff_goes_on(&time, 4, 60000));
     /* until both are reached */
     assert_true(launch_backoff_goes_on(&both, 3, 59999));
     assert_false(launch_backoff_goes_on(&both, 3, 60000));

@@ -112,7 +112,9 @@ static struct curl_slist *make_headers(const struct http_exchange *ex)
 static void set_method(CURL *curl, const struct http_exchange *ex)
 {
     const char *method = ex->method ? ex->method : "GET";
-    if (ex->body || strcmp(method, "POST") == 0) {
+    /* Without a body too, these say how long it is (RFC 9110, section 8.6). */
+    if (ex->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+        strcmp(method, "PATCH") == 0) {
         http_curl.easy_setopt(curl, CURLOPT_POST, 1L);
         http_curl.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)ex->body_len);
         http_curl.easy_setopt(curl, CURLOPT_POSTFIELDS, ex->body ? ex->body : "");
@@ -269,6 +271,7 @@ static int transfer_failed(const struct http_exchange *ex, CURL *curl, CURLcode 
     http_curl.easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
     response->maybe_sent = sent > 0;
     const char *text = message[0] ? message : http_curl.easy_strerror(code);
+    http_curl.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
     if (response->body.failed == VMCP_E_LIMIT)
         return vmcp_fail_at(err, VMCP_E_ANSWER_TOO_LARGE, origin,
                             "the answer is over %zu bytes; no more was read", response->body.max);

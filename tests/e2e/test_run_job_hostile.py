@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vmcp-launch run-job against receivers, operators and moments that mean no good."""
+import base64
+import json
+import sqlite3
+
+import pytest
+
+from conftest import eventually
+from test_run_job import (COMPUTE, Cutting, at, cloud_fixture, https_fixture, insert_job, instances,
+                          job, killed_while, receiver_fixture, requests_of, sample, world_fixture)
+
+__all__ = ["cloud_fixture", "https_fixture", "receiver_fixture", "world_fixture"]
+
+OPERATION = {"name": "projects/p/operations/x", "metadata": {}}
+
+
+def outcomes(world):
+    return [r["outcome"] for r in world.rows("run")]
+
+
+# An attempt that was cut off
+
+
+@pytest.mark.parametrize("age_ms, first", [(20 * 60_000, 1), (60 * 60_000, 3), (-60 * 60_000, 3)])
+def test_a_request_id_is_used_again_for_half_an_hour_only(world, cloud, age_ms, first):
+    """Compute forgets it: what is sent again later would be done again."""
+    world.publish(insert_job())
+    options = at(cloud, world)
+    proxy = Cutting(cloud.api_port)
+    options[options.index("--api-endpoint") + 1] = f"http://127.0.0.1:{proxy.port}/compute/v1/"
+    process = world.start(*options)
+    assert eventually(lambda: proxy.held)
+    process.kill()
+    process.communicate()
+    proxy.stop()
+    with sqlite3.connect(world.state / "history.db") as db:
+        db.execute("UPDATE attempt SET started_ms = started_ms - ?", (age_ms,))
+    sent = len(requests_of(cloud))
+    world.run(*at(cloud, world))
+    inserts = [r for r in requests_of(cloud)[sent:] if r["method"] == "POST" and
+               r["path"].split("?")[0].endswith("/instances")]
+    assert outcomes(world) == [first, 1] and len(inserts) == (2 if first == 1 else 1)
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_killed_and_changed_without_a_new_serial(world, receiver, method):
+    world.publish(job(receiver, "/a", target={"httpMethod": method}))
+    receiver.answers = [None]
+    killed_while(world, receiver, [receiver.origin])
+    world.publish(job(receiver, "/b", target={"httpMethod": "POST"}))
+    world.run(allow=[receiver.origin])
+    assert [(r[0], r[1]) for r in receiver.requests] == [(method, "/a"), ("POST", "/b")]
+    assert outcomes(world) == [3, 1]
+
+
+def test_a_token_does_not_follow_an_older_jobs_operation(world, cloud, receiver):
+    """What was signed since has a token, and the operation that was left is another host's."""
+    world.publish(job(receiver, "/v1/do", waitForOperation=True))
+    receiver.answers = [(200, OPERATION), None]
+    process = world.start(allow=[receiver.origin])
+    assert eventually(lambda: len(receiver.requests) == 2)
+    process.kill()
+    process.communicate()
+    world.publish({"schedule": "0 1 * * *", "httpTarget": {
+        "uri": f"{COMPUTE}instances", "httpMethod": "GET", "oauthToken": {}}}, serial=2)
+    world.run(*at(cloud, world))
+    assert len(receiver.requests) == 2 and outcomes(world) == [3, 1]
+    assert not any(r[2]["Authorization"] for r in receiver.requests)
+
+
+# Receivers
+
+
+def test_another_receiver_names_no_compute_operation(world, cloud, receiver):
+    world.publish(job(receiver, waitForOperation=True))
+    receiver.answers = [(200, {"kind": "compute#operation", "status": "RUNNING",
+                               "selfLink": f"{COMPUTE}operations/operation-1"})]
+    told = world.run(*at(cloud, world), allow=[receiver.origin], code=7)
+    assert told["outcome"] == "in doubt" and "another API" in told["detail"]
+    assert not [r for r in requests_of(cloud) if "operation-1" in r["path"]]
+
+
+@pytest.mark.parametrize("name", ["projects/p/operations/../x", "operations/x?y", "operations/x#",
+                                  "operations/%2e%2e", "//evil.example/operations/x", "operations/é"])
+def test_names_of_operations_lead_nowhere_else(world, receiver, name):
+    world.publish(job(receiver, "/v1/do", waitForOperation=True))
+    receiver.answers = [(200, {"name": name, "metadata": {}}), (200, {"name": name, "done": True})]
+    told = world.run(allow=[receiver.origin], code=0 if name.startswith("//") else 7)
+    paths = [r[1] for r in receiver.requests]
+    assert paths[0] == "/v1/do" and (told["outcome"] == "in doubt" or paths[1:] == [f"/v1/{name}"])
+
+
+def test_an_operation_whose_error_is_null(world, receiver):
+    world.publish(job(receiver, "/v1/do", waitForOperation=True))
+    receiver.answers = [(200, OPERATION), (200, {**OPERATION, "done": True, "error": None})]
+    assert world.run(allow=[receiver.origin])["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("status, wait, outcome", [(200, False, "succeeded"), (500, False, "failed"),
+                                                   (200, True, "in doubt")])
+def test_an_answer_that_is_too_large_has_a_status(world, receiver, method, status, wait, outcome):
+    world.publish(job(receiver, waitForOperation=wait, target={"httpMethod": method}))
+    receiver.answers = [(status, b"x" * (9 << 20))]
+    told = world.run(allow=[receiver.origin], code=0 if outcome == "succeeded" else 7)
+    assert told["outcome"] == outcome and told["run"]["attempts"][0]["status"] == status
+    assert len(receiver.requests) == 1
+
+
+def test_an_answer_is_not_cut_through_a_character(world, receiver):
+    world.publish(job(receiver))
+    receiver.answers = [(200, b"x" * 65535 + "é".encode() * 9)]
+    told = world.run(allow=[receiver.origin])
+    assert told["run"]["attempts"][0]["body"] == "x" * 65535
+
+
+def test_an_echo_of_the_token_is_not_kept(world, cloud, https):
+    world.publish(job(https, "/hook", target={"oidcToken": {}}))
+    world.env["SSL_CERT_FILE"] = str(https.ca)
+    https.answers = [lambda headers: (401, {"you": headers["Authorization"]}),
+                     lambda headers: (403, {"error": {"message": headers["Authorization"]}})]
+    told = world.run(*at(cloud, world), allow=[https.origin], code=7)
+    tokens = [r[2]["Authorization"].removeprefix("Bearer ") for r in https.requests]
+    assert len(tokens) == 2 and all(len(t) > 100 for t in tokens)
+    text = json.dumps(told) + str(world.rows())
+    for token in tokens:
+        assert token[:60] not in text and token[-60:] not in text
+        for path in world.state.rglob("*"):
+            assert path.is_dir() or token[:60].encode() not in path.read_bytes(), path
+
+
+def test_an_audience_of_its_own_each_time(world, cloud, https):
+    """More tokens than are kept at once."""
+    world.publish(job(https, "/hook/${vmcp.attempt}", target={"oidcToken": {}}, retryConfig={
+        "retryCount": 1, "maxRetryDuration": "600s", "minBackoffDuration": "0s",
+        "maxBackoffDuration": "0s"}))
+    world.env["SSL_CERT_FILE"] = str(https.ca)
+    https.answers = [(500, {})] * 260
+    told = world.run(*at(cloud, world), allow=[https.origin])
+    assert told["outcome"] == "succeeded" and https.requests[-1][1] == "/hook/261"
+
+
+# Values that a receiver chose
+
+
+def json_body(text, **headers):
+    return {"body": base64.b64encode(text.encode()).decode(), **({"headers": headers} if headers else {})}
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("text, headers, value, sent", [
+    ('{"n": ${vmcp.previous.a}}', JSON, 5, {"n": 5}),
+    ('{"n": ${vmcp.previous.a}}', JSON, True, {"n": True}),
+    ('{"n": [${vmcp.previous.a}]}', JSON, "1, 2", None),
+    ('{"n": ${vmcp.previous.a}}', JSON, '1, "admin": true', None),
+    ('{"n": ${vmcp.previous.a}}', JSON, "", None),
+    ('{"n": "\\"", "m": ${vmcp.previous.a}}', JSON, "[]", None),
+    ('{"n": "\\"${vmcp.previous.a}"}', JSON, '"', {"n": '""'}),
+    (' {"n": "${vmcp.previous.a}"}', {}, '", "admin": "', {"n": '", "admin": "'}),
+    ('{"n": "${vmcp.previous.a}"}', {"content-type": " application/json"}, '"', {"n": '"'}),
+])
+def test_a_value_stays_one_value_of_a_json_body(world, receiver, text, headers, value, sent):
+    world.publish(job(receiver, previousDefault={"a": value}, target=json_body(text, **headers)))
+    told = world.run(allow=[receiver.origin], code=0 if sent else 1)
+    assert [json.loads(r[3]) for r in receiver.requests] == ([sent] if sent else [])
+    assert sent or told["outcome"] == "refused"
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\nX-Admin: 1", "a\x7f", "a\x01", "a\u0085b", "a\u009f"])
+def test_control_characters_refuse_a_run(world, receiver, value):
+    world.publish(job(receiver, previousDefault={"a": value},
+                      target={"headers": {"X": "${vmcp.previous.a}"}}))
+    assert "control character" in world.run(allow=[receiver.origin], code=1)["detail"]
+    assert not receiver.requests
+
+
+# Requests as they are sent
+
+
+def test_the_jobs_own_accept_and_a_length(world, receiver):
+    world.publish(job(receiver, target={"httpMethod": "PUT", "headers": {"accept": "text/plain"}}))
+    world.run(allow=[receiver.origin])
+    headers = receiver.requests[0][2]
+    assert headers.get_all("Accept") == ["text/plain"] and headers["Content-Length"] == "0"
+
+
+def test_no_request_id_where_compute_knows_none(world, cloud):
+    world.publish(sample("allow-office"))
+    world.run(*at(cloud, world), code=7)  # there is no such policy
+    sent = [r["path"] for r in requests_of(cloud) if "patchRule" in r["path"]]
+    assert sent and not any("requestId" in p for p in sent)
+
+
+@pytest.mark.parametrize("uri", ["https://compute.googleapis.com/compute/beta/projects/p",
+                                 "https://compute.googleapis.com/batch/compute/v1",
+                                 "https://www.googleapis.com/compute/beta/projects/p"])
+def test_what_the_api_endpoint_does_not_stand_in_for(world, cloud, uri):
+    """Given an API of our own, no token goes to Google's."""
+    world.publish({"schedule": "0 1 * * *", "httpTarget": {"uri": uri, "oauthToken": {}}})
+    origin = "/".join(uri.split("/")[:3])
+    told = world.run(*at(cloud, world), allow=[origin], code=1)
+    assert told["code"] == "policy" and "--api-endpoint" in told["detail"]
