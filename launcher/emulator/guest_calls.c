@@ -20,21 +20,27 @@ static const char *const absent[] = {
     "io_uring_enter",  "io_uring_register", "bpf",        "userfaultfd",
     "perf_event_open", "socketcall",        "kexec_load", "kexec_file_load"};
 
-/* The families that a machine's programs use. They are the lowest 32 bits of their register. */
+/* The families that a machine's programs use. Whatever else stands in the register, its upper half
+ * too, is refused. */
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+
+static int refuse(scmp_filter_ctx filter, int call, enum scmp_compare compare, int family)
+{
+    const struct scmp_arg_cmp when = {
+        .arg = 0, .op = compare, .datum_a = (unsigned)family, .datum_b = 0};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1, &when);
+}
 
 static int refuse_families(scmp_filter_ctx filter, const char *call)
 {
     int number = seccomp_syscall_resolve_name(call);
-    const uint32_t no = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-    int rc = seccomp_rule_add(filter, no, number, 1, SCMP_A0_32(SCMP_CMP_GT, AF_NETLINK, 0));
+    int rc = refuse(filter, number, SCMP_CMP_GT, AF_NETLINK);
     for (int family = 0; rc == 0 && family < AF_NETLINK; family++) {
         bool known = false;
         for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
             known = known || families[i] == family;
         if (!known)
-            rc = seccomp_rule_add(filter, no, number, 1,
-                                  SCMP_A0_32(SCMP_CMP_EQ, (unsigned)family, 0));
+            rc = refuse(filter, number, SCMP_CMP_EQ, family);
     }
     return rc;
 }
