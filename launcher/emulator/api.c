@@ -19,6 +19,7 @@ static const struct http_route others[] = {
     {"POST", "/emulator/faults", emu_api_faults},
     {"DELETE", "/emulator/faults", emu_api_faults},
     {"DELETE", "/emulator/faults/{id}", emu_api_faults},
+    {"POST", "/emulator/preempt", emu_api_preempt},
     {"GET", "/tokeninfo", emu_api_tokeninfo},
     {"POST", "/tokeninfo", emu_api_tokeninfo},
     {"GET", "/oauth2/{version}/tokeninfo", emu_api_tokeninfo},

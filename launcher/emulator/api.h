@@ -23,6 +23,7 @@ typedef void emu_handler_fn(void *app, const struct http_request *req, struct ht
 emu_handler_fn emu_api_batch;     /* batch.c */
 emu_handler_fn emu_api_token;     /* oauth.c */
 emu_handler_fn emu_api_faults;    /* api_faults.c */
+emu_handler_fn emu_api_preempt;   /* api_preempt.c */
 emu_handler_fn emu_api_tokeninfo; /* oauth_tokeninfo.c */
 emu_handler_fn emu_api_certs_x509, emu_api_certs_jwk, emu_api_account_x509,
     emu_api_account_jwk;                /* oauth_certs.c */

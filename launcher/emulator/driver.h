@@ -33,10 +33,11 @@ struct emu_vm {
     unsigned number; /* of this VM in this room, from 1: short enough for an interface's name */
     struct emu_serial *serial;
 
-    bool busy;  /* a boot or a halt is under way */
-    bool alive; /* `pid` is a child that was not yet waited for */
-    bool dirty; /* it was booted, and not cleaned up since */
-    pid_t pid;  /* the child: it ends when the guest's last process has ended */
+    bool busy;        /* a boot or a halt is under way */
+    bool alive;       /* `pid` is a child that was not yet waited for */
+    bool dirty;       /* it was booted, and not cleaned up since */
+    int64_t deadline; /* when one that was asked to end is killed; 0: it was not asked */
+    pid_t pid;        /* the child: it ends when the guest's last process has ended */
 
     int lifeline; /* end of file on its other side is the guest's power switch; -1: none */
     int init;     /* a pidfd of the guest's PID 1 where that is not `pid`; -1: none */
@@ -54,6 +55,8 @@ struct emu_driver {
     /* Start the VM: emu_vm_watch(), its listeners, its init. After a failure come `kill`, where
      * there is a child, and `clean`. */
     int (*boot)(struct emu_vm *vm, struct vmcp_error *err);
+    /* Have the guest's first process run the shutdown script and end. */
+    void (*ask)(struct emu_vm *vm);
     /* Make `pid` end. `hard`: it was asked and did not. */
     void (*kill)(struct emu_vm *vm, bool hard);
     /* Remove what is left of it when nothing of it runs any more. */

@@ -19,6 +19,9 @@
 /* Addresses in the subnetwork of every VM, a /20 (emu_room_subnet()). Its second is the gateway. */
 enum { EMU_SUBNET_SIZE = 4096, EMU_INSTANCE_NAME_MAX = 63 };
 
+/* The statusMessage of one that is, or was, preempted. */
+#define EMU_PREEMPTED "Instance was preempted."
+
 struct emu_instance {
     uint64_t id; /* 0: none */
     uint32_t ip; /* host byte order */

@@ -78,6 +78,11 @@ static void kill_guest(struct emu_vm *vm, bool hard)
         pidfd_send_signal(vm->init, SIGKILL, NULL, 0);
 }
 
+static void ask(struct emu_vm *vm)
+{
+    pidfd_send_signal(vm->init, SIGPWR, NULL, 0);
+}
+
 static void clean(struct emu_vm *vm)
 {
     const struct netns *netns = vm->room->state;
@@ -118,6 +123,7 @@ const struct emu_driver emu_driver_netns = {
     .setup = setup,
     .teardown = teardown,
     .boot = boot,
+    .ask = ask,
     .kill = kill_guest,
     .clean = clean,
 };

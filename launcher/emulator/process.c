@@ -151,6 +151,11 @@ static void kill_guest(struct emu_vm *vm, bool hard)
     kill(hard ? -vm->pid : vm->pid, hard ? SIGKILL : SIGTERM);
 }
 
+static void ask(struct emu_vm *vm)
+{
+    kill(vm->pid, SIGPWR);
+}
+
 static int setup(struct emu_room *room, struct vmcp_error *err)
 {
     /* What an emulator that was killed left here. */
@@ -183,6 +188,7 @@ const struct emu_driver emu_driver_process = {
     .setup = setup,
     .teardown = teardown,
     .boot = boot,
+    .ask = ask,
     .kill = kill_guest,
     .clean = clean,
 };

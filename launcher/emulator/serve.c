@@ -39,6 +39,8 @@ struct serving {
 static void take_down(struct serving *s)
 {
     struct emu_cloud *cloud = &s->cloud;
+    if (cloud->room)
+        emu_room_mute(cloud->room);
     emu_worker_stop(cloud->worker);
     if (cloud->room)
         emu_room_free(cloud->room);
@@ -189,6 +191,12 @@ static void wake(void *arg)
     emu_cloud_wake(arg);
 }
 
+static void ended(void *arg, uint64_t id)
+{
+    const struct emu_cloud *cloud = arg;
+    emu_worker_ended(cloud->worker, id);
+}
+
 static int start_servers(struct serving *s, const struct emu_serve_args *args,
                          struct vmcp_error *err)
 {
@@ -213,6 +221,8 @@ static int start_servers(struct serving *s, const struct emu_serve_args *args,
         .reach = &s->reach,
         .hide = (const char *const *)s->hidden,
         .project = cloud->project,
+        .ended = ended,
+        .arg = cloud,
     };
     rc = emu_room_new(&room, &cloud->room, err);
     if (rc == 0 && args->api)

@@ -12,7 +12,11 @@
 #include "member.h"
 #include "operation.h"
 
-enum { POLL_MS = 20 };
+enum {
+    POLL_MS = 20,
+    STOP_MS = 90000,   /* what a shutdown script gets */
+    NOTICE_MS = 30000, /* and what is left before a preemption */
+};
 
 /* Change the status of the instance and stamp it, if it is there and not being deleted meanwhile.
  * Inside a transaction. */
@@ -27,6 +31,8 @@ static int set_status(struct emu_cloud *cloud, uint64_t id, const char *status, 
         strcmp(status, "TERMINATED") != 0)
         return 0;
     emu_instance_set_status(&instance, status);
+    if (strcmp(status, "STAGING") == 0 && json_object_del(instance.resource, "statusMessage") == 0)
+        emu_cloud_refresh(cloud, &instance); /* it is no longer preempted */
     if (stamp)
         emu_instance_stamp(&instance, stamp);
     return emu_instance_save(cloud->store, &instance, err);
@@ -108,7 +114,7 @@ static int act(struct emu_cloud *cloud, const struct emu_operation *op, struct v
     if (rc < 0 || !instance.id)
         return rc;
     if (is_type(op, "delete") || is_type(op, "stop") || is_type(op, "reset") ||
-        is_type(op, "suspend"))
+        is_type(op, "suspend") || is_type(op, EMU_PREEMPTION))
         emu_room_halt(cloud->room, instance.id);
     if (!is_boot(op) || strcmp(emu_instance_status(&instance), "STOPPING") == 0)
         return 0;
@@ -136,6 +142,17 @@ static int act(struct emu_cloud *cloud, const struct emu_operation *op, struct v
     return emu_room_boot(cloud->room, &spec, err);
 }
 
+static bool deletes_when_preempted(const struct emu_cloud *cloud, uint64_t id)
+{
+    struct vmcp_error err = {0};
+    auto_instance struct emu_instance instance = {0};
+    if (emu_instance_by_id(cloud->store, id, &instance, &err) < 0 || !instance.id)
+        return false;
+    const char *action =
+        emu_text_at(json_object_get(instance.resource, "scheduling"), "instanceTerminationAction");
+    return action && strcmp(action, "DELETE") == 0;
+}
+
 /* What came of it for the instance. */
 static int record_instance(struct emu_cloud *cloud, const struct emu_operation *op,
                            const struct emu_failure *failed, struct vmcp_error *err)
@@ -144,7 +161,9 @@ static int record_instance(struct emu_cloud *cloud, const struct emu_operation *
         return drop(cloud, op->target, failed, err); /* an insert that failed leaves nothing */
     if (is_boot(op) && (is_type(op, "insert") || !failed))
         return set_status(cloud, op->target, "RUNNING", "lastStartTimestamp", err);
-    if (is_type(op, "stop") || is_boot(op))
+    if (is_type(op, EMU_PREEMPTION) && deletes_when_preempted(cloud, op->target))
+        return drop(cloud, op->target, NULL, err);
+    if (is_type(op, "stop") || is_type(op, EMU_PREEMPTION) || is_boot(op))
         return set_status(cloud, op->target, "TERMINATED", "lastStopTimestamp", err);
     if (is_type(op, "suspend"))
         return set_status(cloud, op->target, "SUSPENDED", "lastSuspendedTimestamp", err);
@@ -221,6 +240,55 @@ static int finish(struct emu_cloud *cloud, struct emu_operation *op, struct vmcp
     return rc;
 }
 
+static bool has_shutdown_script(const struct emu_instance *instance)
+{
+    const json_t *metadata = json_object_get(instance->resource, "metadata");
+    size_t i = 0;
+    const json_t *item = NULL;
+    json_array_foreach(json_object_get(metadata, "items"), i, item)
+    {
+        const char *key = emu_text_at(item, "key");
+        if (key && (strcmp(key, "shutdown-script") == 0 || strcmp(key, "shutdown-script-url") == 0))
+            return true;
+    }
+    return false;
+}
+
+/* A guest has time for its shutdown script, and for what it does when it is preempted. */
+static int is_ending(const struct emu_cloud *cloud, const struct emu_operation *op, bool *ret,
+                     struct vmcp_error *err)
+{
+    bool preempted = is_type(op, EMU_PREEMPTION);
+    *ret = false;
+    if (!preempted && !is_type(op, "stop") && !is_type(op, "delete"))
+        return 0;
+    auto_instance struct emu_instance instance = {0};
+    int rc = emu_instance_by_id(cloud->store, op->target, &instance, err);
+    if (rc < 0 || !instance.id)
+        return rc;
+    bool ask = has_shutdown_script(&instance);
+    if (ask || preempted)
+        *ret = emu_room_ending(cloud->room, instance.id, ask, preempted ? NOTICE_MS : STOP_MS);
+    return 0;
+}
+
+int emu_step_ended(struct emu_cloud *cloud, uint64_t instance_id, struct vmcp_error *err)
+{
+    auto_instance struct emu_instance instance = {0};
+    if (emu_room_running(cloud->room, instance_id))
+        return 0; /* it was started again meanwhile */
+    emu_room_halt(cloud->room, instance_id);
+    int rc = emu_store_begin(cloud->store, err);
+    if (rc < 0)
+        return rc;
+    rc = emu_instance_by_id(cloud->store, instance_id, &instance, err);
+    if (rc == 0 && instance.id && strcmp(emu_instance_status(&instance), "RUNNING") == 0)
+        rc = set_status(cloud, instance_id, "TERMINATED", "lastStopTimestamp", err);
+    rc = emu_store_end(cloud->store, rc, err);
+    atomic_store(&cloud->groups_due, true);
+    return rc;
+}
+
 /* A managed group's delete waits for its instances, a bulk insert for those that it made. */
 static int is_waiting(struct emu_cloud *cloud, const struct emu_operation *op, bool *ret,
                       struct vmcp_error *err)
@@ -228,6 +296,8 @@ static int is_waiting(struct emu_cloud *cloud, const struct emu_operation *op, b
     int64_t open = 0, failed = 0;
     auto_members struct emu_members members = {0};
     int rc = 0;
+    if (is_of_instance(op) && !is_type(op, "bulkInsert"))
+        return is_ending(cloud, op, ret, err);
     if (is_type(op, "bulkInsert"))
         rc = emu_operation_count_batch(cloud->store, op->target, &open, &failed, err);
     else if (is_type(op, "delete") && strcmp(op->collection, "instanceGroupManagers") == 0)
@@ -251,7 +321,7 @@ int emu_step(struct emu_cloud *cloud, uint64_t operation_id, int *ret_after_ms,
     }
     rc = is_waiting(cloud, &op, &waiting, err);
     if (rc == 0 && waiting)
-        *ret_after_ms = POLL_MS;
+        *ret_after_ms = is_of_instance(&op) ? 5 * POLL_MS : POLL_MS;
     return rc < 0 || waiting ? rc : finish(cloud, &op, err);
 }
 

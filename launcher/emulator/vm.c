@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "http/clock.h"
 #include "lib/auto.h"
 
 enum {
@@ -58,6 +59,8 @@ static void child_exited(struct emu_source *source)
     waitpid(vm->pid, NULL, 0);
     vm->alive = false;
     bool idle = !vm->busy;
+    if (idle && !vm->deadline && room->options.ended)
+        room->options.ended(room->options.arg, vm->id);
     pthread_cond_broadcast(&room->changed);
     pthread_mutex_unlock(&room->lock);
     if (idle) {
@@ -208,10 +211,14 @@ static int claim(struct emu_room *room, const struct emu_vm_spec *spec, struct e
     return rc;
 }
 
-static void unclaim(struct emu_vm *vm)
+/* `booted`: its end, which may have come already, is news. */
+static void unclaim(struct emu_vm *vm, bool booted)
 {
-    pthread_mutex_lock(&vm->room->lock);
+    struct emu_room *room = vm->room;
+    pthread_mutex_lock(&room->lock);
     vm->busy = false;
+    if (booted && !vm->alive && room->options.ended)
+        room->options.ended(room->options.arg, vm->id);
     pthread_cond_broadcast(&vm->room->changed);
     pthread_mutex_unlock(&vm->room->lock);
 }
@@ -245,6 +252,7 @@ int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec, struct 
     snprintf(vm->name, sizeof(vm->name), "%s", spec->name);
     snprintf(vm->hostname, sizeof(vm->hostname), "%s", spec->hostname);
     vm->ip = spec->ip;
+    vm->deadline = 0;
     vm->limits = emu_limits_of(spec->cpus, spec->memory_mb);
     rc = open_serial(vm, err);
     if (rc == 0) {
@@ -253,8 +261,32 @@ int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec, struct 
     }
     if (rc < 0)
         power_off(vm);
-    unclaim(vm);
+    unclaim(vm, rc == 0);
     return rc;
+}
+
+void emu_room_mute(struct emu_room *room)
+{
+    pthread_mutex_lock(&room->lock);
+    room->options.ended = NULL;
+    pthread_mutex_unlock(&room->lock);
+}
+
+bool emu_room_ending(struct emu_room *room, uint64_t id, bool ask, int limit_ms)
+{
+    if (!room->driver)
+        return false;
+    pthread_mutex_lock(&room->lock);
+    struct emu_vm *vm = find(room, id);
+    bool alive = vm && vm->alive && !vm->busy;
+    if (alive && !vm->deadline) {
+        vm->deadline = http_now_ms() + limit_ms;
+        if (ask)
+            room->driver->ask(vm);
+    }
+    bool waiting = alive && http_now_ms() < vm->deadline;
+    pthread_mutex_unlock(&room->lock);
+    return waiting;
 }
 
 void emu_room_halt(struct emu_room *room, uint64_t id)
@@ -269,7 +301,7 @@ void emu_room_halt(struct emu_room *room, uint64_t id)
     if (!vm)
         return;
     power_off(vm);
-    unclaim(vm);
+    unclaim(vm, false);
 }
 
 bool emu_room_running(struct emu_room *room, uint64_t id)

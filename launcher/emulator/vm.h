@@ -38,6 +38,9 @@ struct emu_room_options {
     const struct emu_reach *reach; /* what else guests may reach; borrowed */
     const char *const *hide;       /* folders no guest may see, NULL-terminated; borrowed */
     const char *project;
+    /* A guest has ended, and nobody asked it to. From any thread; it must not wait. */
+    void (*ended)(void *arg, uint64_t id);
+    void *arg;
 };
 
 /* Set a room up: for `netns` the bridge 10.128.0.0/20 with the gateway 10.128.0.1. `auto` takes
@@ -75,6 +78,11 @@ struct emu_vm_spec {
  * VM has, what the system refuses otherwise. */
 VMCP_MUST_CHECK int emu_room_boot(struct emu_room *room, const struct emu_vm_spec *spec,
                                   struct vmcp_error *err);
+/* From now on `ended` is not called, and no call of it is under way. */
+void emu_room_mute(struct emu_room *room);
+/* Give a VM `limit_ms` to end, from the first call on; with `ask` its shutdown script is run, after
+ * which it does. True while it still has time. */
+bool emu_room_ending(struct emu_room *room, uint64_t id, bool ask, int limit_ms);
 /* Kill the VM's processes and remove its network; its serial log stays. Unknown id: nothing. */
 void emu_room_halt(struct emu_room *room, uint64_t id);
 /* True while the guest's init or anything it started is alive; always for `none`. */

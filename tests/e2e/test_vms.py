@@ -217,12 +217,13 @@ class Laboratory:
         done = self.api("POST", f"operations/{operation['name']}/wait")
         assert done["status"] == "DONE" and "error" not in done, done
 
-    def insert(self, name, script, wait_for=r"startup-script exit status (\d+)"):
-        items = []
+    def insert(self, name, script, wait_for=r"startup-script exit status (\d+)", metadata=(),
+               **more):
+        items = [{"key": key, "value": value} for key, value in dict(metadata).items()]
         if script is not None:
-            items = [{"key": "startup-script", "value": script.replace("MARK", self.mark)}]
+            items.append({"key": "startup-script", "value": script.replace("MARK", self.mark)})
         self.do("POST", "instances", {
-            "name": name, "machineType": f"zones/{ZONE}/machineTypes/e2-small",
+            **more, "name": name, "machineType": f"zones/{ZONE}/machineTypes/e2-small",
             "disks": [{"boot": True, "initializeParams": {
                 "sourceImage": "projects/debian-cloud/global/images/family/debian-12"}}],
             "networkInterfaces": [{"network": "global/networks/default"}],
@@ -499,7 +500,8 @@ def test_serial_port_keeps_the_end_of_a_long_output(cloud):
     assert int(answer["start"]) > 2000000
     assert int(answer["next"]) == int(answer["start"]) + (1 << 20)
     assert file.read_text().endswith(answer["contents"])
-    assert answer["contents"].endswith("\nstartup-script exit status 0\n")
+    assert answer["contents"].endswith("\nstartup-script exit status 0\n"
+                                       "Finished running startup scripts.\n")
     tail = cloud.api("GET", f"instances/talker/serialPort?start={int(answer['next']) - 30}")
     assert tail["contents"] == answer["contents"][-30:]
     cloud.do("DELETE", "instances/talker")
@@ -859,3 +861,141 @@ import socket
 d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.settimeout(5)
 d.sendto(b"hello", ("{ip}", 9000)); print(d.recv(100).decode())""")
     assert done.stdout == "from-the-vm\n", done.stderr
+
+
+def status(lab, name, wanted, seconds=30):
+    wait(lambda: lab.instance(name)["status"] == wanted, f"{name} to be {wanted}", seconds)
+
+
+@pytest.mark.parametrize("driver", ["netns", "process"])
+def test_a_guest_that_ends_by_itself_is_terminated_and_starts_again(lab, driver):
+    lab.start(driver)
+    lab.insert("vm-one", "#!/bin/sh\necho here\nsleep 0.3\nkill -TERM $(ps -o ppid= -p $PPID)\n"
+               if driver == "process" else "#!/bin/sh\necho here\nsleep 0.3\nkill -TERM 1\n", "here")
+    status(lab, "vm-one", "TERMINATED")
+    assert lab.instance("vm-one")["lastStopTimestamp"]
+    lab.do("POST", "instances/vm-one/start")
+    wait(lambda: lab.serial("vm-one").count("startup-script: here") == 2, "a second boot")
+    status(lab, "vm-one", "TERMINATED")
+
+
+def test_stop_start_and_reset_act_on_the_processes_and_keep_the_serial_port(lab):
+    lab.start("netns")
+    lab.insert("vm-one", DAEMON + "echo boot\n")
+    boots = 1
+    for verb in ("reset", "stop", "start"):
+        before = wait(lambda: lab.daemons() or verb == "start", "the daemon", 5)
+        lab.do("POST", f"instances/vm-one/{verb}")
+        assert before is True or not before & lab.daemons()
+        if verb == "stop":
+            assert not lab.daemons() and lab.instance("vm-one")["status"] == "TERMINATED"
+        else:
+            boots += 1
+            wait(lambda: lab.serial("vm-one").count("startup-script: boot") == boots, "boot")
+
+
+@pytest.mark.parametrize("driver", ["netns", "process"])
+def test_the_shutdown_script_runs_at_stop_and_the_words_are_googles(lab, driver):
+    lab.start(driver)
+    lab.insert("vm-one", DAEMON, metadata={
+        "shutdown-script": "#!/bin/sh\necho closing; sleep 0.5; echo closed; exit 3\n"})
+    assert ("startup-script exit status 0\nFinished running startup scripts.\n"
+            in lab.serial("vm-one"))
+    lab.do("POST", "instances/vm-one/stop")
+    assert re.search(r"Starting shutdown scripts\.\nFound shutdown-script in metadata\.\n"
+                     r"shutdown-script: closing\nshutdown-script: closed\n"
+                     r"shutdown-script exit status 3\nFinished running shutdown scripts\.\n$",
+                     lab.serial("vm-one"))
+    assert lab.instance("vm-one")["status"] == "TERMINATED"
+
+
+def test_startup_script_url_runs_after_the_startup_script(lab):
+    (lab.work / "tmp" / "script").write_text("#!/bin/sh\necho fetched\nexit 4\n")
+    (lab.work / "tmp").chmod(0o755)
+    web = subprocess.Popen(lab.command(["/usr/bin/python3", "-m", "http.server", "--directory",
+                                        str(lab.work / "tmp"), "--bind", "127.0.0.1", "8080"]),
+                           stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        lab.start("netns", "--guest-may-reach", "127.0.0.1:8080")
+        lab.insert("vm-one", "#!/bin/sh\necho first\n", "Finished running startup scripts",
+                   metadata={"startup-script-url": "http://127.0.0.1:8080/script"})
+        text = lab.serial("vm-one")
+        assert re.search(r"startup-script: first\n[\s\S]*startup-script-url: fetched\n"
+                         r"startup-script-url exit status 4\nFinished running", text), text
+        assert "startup-script exit status 0\n" in text
+        lab.insert("vm-two", None, "Finished running|No startup",
+                   metadata={"startup-script-url": "http://127.0.0.1:8080/none"})
+        assert "startup-script-url: the script cannot be fetched" in lab.serial("vm-two")
+    finally:
+        web.kill()
+        web.wait()
+
+
+NOTICED = """#!/bin/bash
+while [ "$(curl -s -H 'Metadata-Flavor: Google' \
+    'http://169.254.169.254/computeMetadata/v1/instance/preempted?wait_for_change=true')" != TRUE ]
+do :; done
+echo noticed
+"""
+SPOT = {"scheduling": {"provisioningModel": "SPOT"}}
+
+
+def preempt(lab, name):
+    (lab.work / "preempt.json").write_text(json.dumps({"instance": name}))
+    (lab.work / "preempt.json").chmod(0o644)
+    return json.loads(lab.curl(f"http://{API}/emulator/preempt", "-H",
+                               "Content-Type: application/json", "--data-binary",
+                               f"@{lab.work}/preempt.json"))
+
+
+def test_a_spot_vm_that_is_preempted_is_told_and_runs_its_shutdown_script(lab):
+    lab.start("netns")
+    lab.insert("spot", NOTICED, "Found startup-script",
+               metadata={"shutdown-script": "#!/bin/sh\nsleep 1\necho saved\n"}, **SPOT)
+    time.sleep(0.5)
+    assert preempt(lab, "spot")["operationType"] == "compute.instances.preempted"
+    status(lab, "spot", "TERMINATED")
+    text = lab.serial("spot")
+    assert "startup-script: noticed\n" in text and "shutdown-script: saved\n" in text
+    lab.do("POST", "instances/spot/start")
+    answer = lab.curl(f"http://{API}/emulator/preempt", "-d", "{}", "-H",
+                      "Content-Type: application/json")
+    assert "instance is wanted" in answer
+    lab.insert("regular", None, "No startup scripts")
+    assert "no Spot VM" in preempt(lab, "regular")["error"]["message"]
+
+
+def test_a_preempted_vm_has_30_seconds_and_no_more(lab):
+    if lab.mode != "root":
+        pytest.skip("once is enough: it takes 30 s")
+    lab.start("netns")
+    lab.insert("spot", None, "No startup scripts",
+               metadata={"shutdown-script": "#!/bin/sh\nsleep 100\n"}, **SPOT)
+    start = time.monotonic()
+    preempt(lab, "spot")
+    time.sleep(20)
+    assert lab.instance("spot")["status"] == "STOPPING"
+    status(lab, "spot", "TERMINATED")
+    assert 25 < time.monotonic() - start < 50
+
+
+def test_googles_script_runner_runs_the_scripts_where_it_is(lab):
+    runner = os.environ.get("VMCP_SCRIPT_RUNNER") or shutil.which("google_metadata_script_runner")
+    if not runner:
+        pytest.skip("Debian's google-guest-agent is not here (VMCP_SCRIPT_RUNNER)")
+    shutil.copy(runner, lab.work / "runner")
+    for command in (["mount", "-t", "tmpfs", "none", "/usr/local/bin"],
+                    ["cp", str(lab.work / "runner"),
+                     "/usr/local/bin/google_metadata_script_runner"]):
+        assert lab.run(*command).returncode == 0
+    lab.start("netns")
+    lab.insert("vm-one", "#!/bin/sh\necho by-google\nexit 0\n",
+               "Finished running startup scripts",
+               metadata={"shutdown-script": "#!/bin/sh\necho bye\n"})
+    text = lab.serial("vm-one")
+    assert "Starting startup scripts (version" in text, text
+    assert re.search(r"startup-script: by-google", text)
+    assert "startup-script exit status 0" in text
+    lab.do("POST", "instances/vm-one/stop")
+    assert "shutdown-script: bye" in lab.serial("vm-one")
+    assert lab.instance("vm-one")["status"] == "TERMINATED"
