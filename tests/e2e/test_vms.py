@@ -217,7 +217,7 @@ class Laboratory:
         done = self.api("POST", f"operations/{operation['name']}/wait")
         assert done["status"] == "DONE" and "error" not in done, done
 
-    def insert(self, name, script, wait_for=r"startup-script exit status (\d+)", metadata=(),
+    def insert(self, name, script, wait_for="Finished running startup scripts", metadata=(),
                **more):
         items = [{"key": key, "value": value} for key, value in dict(metadata).items()]
         if script is not None:
