@@ -97,7 +97,9 @@ static int remove_leftover(const struct emu_bridge *bridge, struct vmcp_error *e
     if (!strstr(found.data, "alias " MARK))
         return vmcp_fail(err, VMCP_E_STATE_BUSY,
                          "a foreign interface is named " BRIDGE "; start inside `unshare -Urnm`");
-    return batch(bridge, -1, "link del " BRIDGE "\n", err);
+    /* It may go at this very moment, with the namespace that its other end is in. */
+    remove_all(bridge, -1, "link del " BRIDGE "\n");
+    return 0;
 }
 
 /* The VMs' addresses must not be somebody else's, as they are on a real Compute Engine VM: a route

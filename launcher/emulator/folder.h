@@ -10,9 +10,11 @@
 struct emu_folder {
     char *path;     /* absolute; owned */
     bool temporary; /* removed with all it holds when it is freed */
+    int lock;       /* of a temporary one: it is in use */
 };
 
-/* Use `path`, made 0700 if it is not there; NULL: a private temporary folder. */
+/* Use `path`, made 0700 if it is not there; NULL: a private temporary folder, after those of
+ * emulators that were killed are removed. */
 VMCP_MUST_CHECK int emu_folder_open(const char *path, struct emu_folder *ret,
                                     struct vmcp_error *err);
 void emu_folder_clear(struct emu_folder *folder);

@@ -999,3 +999,42 @@ def test_googles_script_runner_runs_the_scripts_where_it_is(lab):
     lab.do("POST", "instances/vm-one/stop")
     assert "shutdown-script: bye" in lab.serial("vm-one")
     assert lab.instance("vm-one")["status"] == "TERMINATED"
+
+
+def test_a_temporary_folder_that_was_left_by_kill_9_goes_at_the_next_start(tmp_path):
+    def start():
+        process = subprocess.Popen(
+            [EMULATOR, "--metadata", "127.0.0.1:0", "--api", "127.0.0.1:0", "--vm-driver", "none"],
+            env=dict(os.environ, TMPDIR=str(tmp_path)), stdout=subprocess.PIPE, text=True)
+        assert "ready metadata" in process.stdout.readline()
+        return process, set(os.listdir(tmp_path))
+
+    (tmp_path / "gce-emulator-abcdef").mkdir(mode=0o755)  # not like ours: it stays
+    first, before = start()
+    second, both = start()
+    assert len(both) == 3 and before < both
+    first.kill()
+    first.wait()
+    third, after = start()
+    assert len(after) == 3 and len(after & before) == 1, (before, after)
+    for process in (second, third):
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+    assert os.listdir(tmp_path) == ["gce-emulator-abcdef"]
+
+
+def test_a_hundred_vms_boot_side_by_side_in_under_30_s(lab):
+    lab.start("netns")
+    start = time.monotonic()
+    lab.do("POST", "instances/bulkInsert", {
+        "count": 100, "namePattern": "vm-###", "instanceProperties": {
+            "machineType": "e2-micro", "disks": [{"boot": True, "initializeParams": {
+                "sourceImage": "projects/debian-cloud/global/images/family/debian-12"}}],
+            "networkInterfaces": [{"network": "global/networks/default"}]}})
+    took = time.monotonic() - start
+    items = lab.api("GET", "instances?maxResults=500")["items"]
+    assert [i["status"] for i in items] == ["RUNNING"] * 100
+    assert len(lab.cables()) == 100
+    assert took < 30
+    assert lab.stop() == 0
+    assert lab.links() == []
