@@ -37,7 +37,7 @@ static int get_token(const struct call *c, const char *refused, struct vmcp_buf 
                      struct vmcp_error *err)
 {
     struct launch_jobs *jobs = c->worker->jobs;
-    return launch_tokens_get(jobs->tokens, c->job, c->uri, refused,
+    return launch_tokens_get(jobs->tokens, c->job, c->uri, c->exchange.url, refused,
                              launch_uptime_ms() + TOKEN_S * 1000, bearer, err);
 }
 

@@ -2,6 +2,7 @@
 #include "expand.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http/client.h"
@@ -12,6 +13,22 @@ enum { NUMBER_CHARS = 64, VALUE_MAX = VMCP_JOB_PREVIOUS_MAX };
 /* How a value is written where it stands. */
 enum form { PLAIN, IN_URI, IN_JSON };
 
+/* The shortest digits that mean the same number: 0.1, not 0.10000000000000001. */
+static void number_text(const json_t *number, struct vmcp_buf *out)
+{
+    char text[NUMBER_CHARS];
+    size_t len = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        len = json_dumpb(number, text, sizeof(text) - 1,
+                         JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        len = len < sizeof(text) ? len : 0;
+        text[len] = '\0';
+        if (json_is_integer(number) || strtod(text, NULL) == json_real_value(number))
+            break;
+    }
+    vmcp_buf_add(out, text, len);
+}
+
 /* A string, number or boolean as text; false for what is none. */
 static bool scalar_text(const json_t *value, struct vmcp_buf *out)
 {
@@ -20,9 +37,7 @@ static bool scalar_text(const json_t *value, struct vmcp_buf *out)
     } else if (json_is_boolean(value)) {
         vmcp_buf_adds(out, json_is_true(value) ? "true" : "false");
     } else if (json_is_number(value)) {
-        char text[NUMBER_CHARS];
-        size_t len = json_dumpb(value, text, sizeof(text), JSON_ENCODE_ANY);
-        vmcp_buf_add(out, text, len < sizeof(text) ? len : 0);
+        number_text(value, out);
     } else {
         return false;
     }

@@ -214,12 +214,14 @@ static int add(struct launch_tokens *t, const struct kept *wanted, struct kept *
 
 /* The job's own, with this thread as a user of it. */
 static int find(struct launch_tokens *tokens, const struct vmcp_job *job, const char *uri,
-                struct kept **ret, struct vmcp_error *err)
+                const char *url, struct kept **ret, struct vmcp_error *err)
 {
     bool oidc = job->token == VMCP_JOB_TOKEN_OIDC;
     const char *target = oidc ? job->audience ? job->audience : uri : job->scope;
     auto_free char *origin = NULL;
-    if (asprintf(&origin, "%.*s/", (int)job->target.origin_len, job->uri) < 0) {
+    const char *host = strstr(url, "://");
+    size_t len = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?") : 0;
+    if (asprintf(&origin, "%.*s/", (int)len, url) < 0) {
         origin = NULL;
         return vmcp_fail(err, VMCP_E_NO_MEMORY, "no memory for a token");
     }
@@ -245,11 +247,11 @@ static int find(struct launch_tokens *tokens, const struct vmcp_job *job, const 
 }
 
 int launch_tokens_get(struct launch_tokens *tokens, const struct vmcp_job *job, const char *uri,
-                      const char *refused, int64_t end, struct vmcp_buf *bearer,
+                      const char *url, const char *refused, int64_t end, struct vmcp_buf *bearer,
                       struct vmcp_error *err)
 {
     struct kept *k = NULL;
-    int rc = find(tokens, job, uri, &k, err);
+    int rc = find(tokens, job, uri, url, &k, err);
     if (rc < 0)
         return rc;
     rc = launch_token_get(k->token, refused, end, bearer, err);

@@ -24,10 +24,11 @@ VMCP_MUST_CHECK int launch_tokens_new(const struct launch_settings *settings,
 void launch_tokens_free(struct launch_tokens *tokens);
 
 /* The token that a job wants for `uri` (expanded; the audience where the job names none), into
- * `bearer`. `refused` and `end` as for launch_token_get(). From any thread. Errors:
- * VMCP_E_CREDENTIALS, those of credential files and of launch_token_get(). */
+ * `bearer`; it is sent to `url`, for whose origin a self-signed one is. `refused` and `end` as for
+ * launch_token_get(). From any thread. Errors: VMCP_E_CREDENTIALS, those of credential files and of
+ * launch_token_get(). */
 VMCP_MUST_CHECK int launch_tokens_get(struct launch_tokens *tokens, const struct vmcp_job *job,
-                                      const char *uri, const char *refused, int64_t end,
-                                      struct vmcp_buf *bearer, struct vmcp_error *err);
+                                      const char *uri, const char *url, const char *refused,
+                                      int64_t end, struct vmcp_buf *bearer, struct vmcp_error *err);
 
 #endif

@@ -2,11 +2,17 @@
 """vmcp-launch run-job against receivers, operators and moments that mean no good."""
 import base64
 import json
+import shlex
 import sqlite3
+import subprocess
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import jwt
 import pytest
 
-from conftest import eventually
+from conftest import eventually, write_json
 from test_run_job import (COMPUTE, Cutting, at, cloud_fixture, https_fixture, insert_job, instances,
                           job, killed_while, receiver_fixture, requests_of, sample, world_fixture)
 
@@ -203,3 +209,107 @@ def test_what_the_api_endpoint_does_not_stand_in_for(world, cloud, uri):
     origin = "/".join(uri.split("/")[:3])
     told = world.run(*at(cloud, world), allow=[origin], code=1)
     assert told["code"] == "policy" and "--api-endpoint" in told["detail"]
+
+
+def test_a_self_signed_token_is_for_whom_it_is_sent_to(world, cloud, receiver):
+    """`aud` is the origin of --api-endpoint, not Google's: there it would be good too."""
+    world.publish({"schedule": "0 1 * * *", "httpTarget": {
+        "uri": f"{COMPUTE}instances", "httpMethod": "GET", "oauthToken": {}}})
+    options = at(cloud, world)
+    options[options.index("--api-endpoint") + 1] = f"{receiver.origin}/compute/v1/"
+    world.run(*options, "--self-signed-jwt")
+    _, path, headers, _ = receiver.requests[0]
+    token = headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims.get("aud") == f"{receiver.origin}/" and path.startswith("/compute/v1/projects/")
+
+
+@pytest.mark.parametrize("number, text", [(b"0.1", "0.1"), (b"1e300", "1e300"), (b"-7", "-7"),
+                                          (b"0.30000000000000004", "0.30000000000000004"),
+                                          (b"9007199254740993", "9007199254740993")])
+def test_numbers_keep_their_digits(world, receiver, number, text):
+    world.publish(job(receiver, "/${vmcp.previous.a.0}", previousDefault={"a": [0]}))
+    receiver.answers = [(200, b'{"a": [' + number + b"]}")]
+    world.run(allow=[receiver.origin])
+    world.run(allow=[receiver.origin])
+    assert receiver.requests[1][1] == f"/{text}"
+
+
+# Responders
+
+
+class Swapping:
+    """Stands before the responder and answers each question with what `choose` makes of it."""
+
+    def __init__(self, port):
+        outer = self
+        self.choose, self.answers = lambda path: path, []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                chosen = outer.choose(self.path)
+                if isinstance(chosen, str):
+                    request = urllib.request.Request(f"http://127.0.0.1:{port}{chosen}",
+                                                     headers={"Accept": "application/jose"})
+                    chosen = urllib.request.urlopen(request, timeout=10).read()
+                    outer.answers.append(chosen)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/jose")
+                self.end_headers()
+                self.wfile.write(chosen)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_responder_that_lies(world, receiver):
+    write_json(world.server.folder / "configs/jobs/other.json", {"job": job(receiver, "/other")})
+    world.publish(job(receiver), serial=5)
+    between = Swapping(world.server.port)
+    direct, world.server.port = world.server.port, between.port
+    allow = [receiver.origin]
+    try:
+        world.run(allow=allow)
+        assert len(receiver.requests) == 1
+        replayed = between.answers[0]
+        for choose in (lambda _: replayed,                                  # of another salt
+                       lambda path: path.replace("/jobs/j", "/jobs/other"),  # another job
+                       lambda path: path.replace("/jobs/j", "/vmcp/web"),    # a machine
+                       lambda _: b"", lambda _: replayed[:-4] + b"AAAA"):
+            between.choose = choose
+            told = world.run(allow=allow, code=1)
+            assert told["code"] != "policy" and "run" not in told
+        between.choose = lambda path: path
+        world.server.port = direct
+        world.publish(job(receiver), serial=4)
+        world.server.port = between.port
+        assert world.run(allow=allow, code=1)["code"] == "serial-rollback"
+        assert len(receiver.requests) == 1 and outcomes(world) == [1]
+    finally:
+        between.stop()
+
+
+# The disk
+
+
+def test_nothing_is_sent_that_cannot_be_written_down(world, receiver):
+    """What was not recorded is not sent, and what ended meanwhile is not sent twice."""
+    world.publish(job(receiver))
+    world.state.mkdir(mode=0o700)
+    run = " ".join(shlex.quote(str(a)) for a in world.argv(allow=[receiver.origin]))
+    script = (f"mount -t tmpfs -o size=1m,mode=700 tmpfs {world.state} && {run} && "
+              f"(dd if=/dev/zero of={world.state}/full bs=4k 2>/dev/null; true) && "
+              f"(timeout 60 {run}; echo code=$?; rm {world.state}/full; {run}; "
+              f"cp {world.state}/history.db* {world.state}/../)")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=world.env, timeout=90,
+                          capture_output=True, text=True)
+    assert "code=3" in done.stdout, (done.stdout, done.stderr)
+    assert len(receiver.requests) == 2
