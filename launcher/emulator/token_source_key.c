@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `key:FILE`: real tokens for a service-account key, by the JWT bearer grant at its token_uri
  * (RFC 7523, section 2.1). */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,15 +34,31 @@ static void close_key(void *state)
     free(source);
 }
 
-/* Over plain http the assertion, and the token, would be anybody's: on this machine only. */
+/* Over plain http the assertion, and the token, would be anybody's: on this machine only. What
+ * begins with "127." need not be an address. */
 static bool uri_is_safe(const char *uri)
 {
-    static const char *const local[] = {"http://127.", "http://localhost:", "http://localhost/",
-                                        "http://[::1]"};
+    static const char *const local[] = {"localhost", "[::1]"};
+    char host[sizeof("255.255.255.255")];
+    struct in_addr address;
+    if (strncmp(uri, "https://", 8) == 0)
+        return true;
+    if (strncmp(uri, "http://", 7) != 0)
+        return false;
+    const char *authority = uri + 7;
+    size_t len = strcspn(authority, "/?#");
+    size_t name = len;
+    while (name > 0 && authority[name - 1] >= '0' && authority[name - 1] <= '9')
+        name--;
+    len = name > 0 && authority[name - 1] == ':' ? name - 1 : len;
     for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-        if (strncmp(uri, local[i], strlen(local[i])) == 0)
-            return strcspn(uri + 7, "@") >= strcspn(uri + 7, "/");
-    return strncmp(uri, "https://", 8) == 0;
+        if (strlen(local[i]) == len && strncmp(local[i], authority, len) == 0)
+            return true;
+    if (len >= sizeof(host))
+        return false;
+    memcpy(host, authority, len);
+    host[len] = '\0';
+    return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 static char *copy_of(const json_t *file, const char *member, const char *fallback)
