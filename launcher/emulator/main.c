@@ -36,5 +36,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(verbs[i].name, argv[1]) == 0)
             return verbs[i].run(argc - 1, argv + 1);
+    if (argc > 1 && argv[1][0] != '-') {
+        struct vmcp_error err = {0};
+        vmcp_fail_at(&err, VMCP_E_USAGE, argv[1],
+                     "there is no such verb; serve (or none), metadata, env and run are there");
+        return emu_verb_fail(&err);
+    }
     return emu_verb_serve(argc, argv);
 }

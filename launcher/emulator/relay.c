@@ -47,6 +47,12 @@ static int connect_to(const char *target)
     return fd;
 }
 
+bool emu_relay_reaches(const char *target)
+{
+    auto_close int fd = connect_to(target);
+    return fd >= 0;
+}
+
 static bool send_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {

@@ -3,6 +3,7 @@
 #ifndef EMU_RELAY_H
 #define EMU_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/error.h"
@@ -17,6 +18,9 @@ struct emu_relay {
 /* Carry connections for the rest of this process's life, in threads of their own. */
 VMCP_MUST_CHECK int emu_relay_start(const struct emu_relay *relays, size_t count,
                                     struct vmcp_error *err);
+
+/* True if somebody listens there now. */
+bool emu_relay_reaches(const char *target);
 
 /* Carry one connection, taken over, in a thread of its own; `target` is borrowed for ever. */
 void emu_relay_take(int fd, const char *target);

@@ -263,6 +263,11 @@ static void warn(const struct serving *s, const struct emu_serve_args *args)
         fprintf(stderr,
                 "gce-emulator: WARNING: OTHER MACHINES CAN TAKE THEM: the metadata server does not "
                 "listen on loopback only. Whoever reaches it can act as that account.\n");
+    if (strcmp(emu_room_driver(s->cloud.room), "process") == 0)
+        fprintf(
+            stderr,
+            "gce-emulator: WARNING: VMs CAN TAKE THEM: with VM driver process they are processes "
+            "of this machine\n");
 }
 
 static void announce(const struct serving *s, const struct emu_serve_args *args)

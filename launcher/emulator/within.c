@@ -122,6 +122,11 @@ static int carry(const struct emu_within *within, const int fds[static PLACES],
 {
     const struct emu_relay relays[PLACES] = {
         {fds[0], within->metadata}, {fds[1], within->metadata}, {fds[2], within->api}};
+    if (!emu_relay_reaches(within->metadata)) /* it may come while the command runs */
+        fprintf(stderr,
+                "gce-emulator: nobody listens on %s: `gce-emulator` or `gce-emulator metadata` "
+                "serves there, --metadata names another place\n",
+                within->metadata);
     return emu_relay_start(relays, PLACES, err);
 }
 

@@ -1192,6 +1192,12 @@ def test_usage_errors(args, message):
     assert message in done.stderr and done.stdout == ""
 
 
+def test_a_verb_that_is_not_there():
+    done = subprocess.run([EMULATOR, "start"], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "start: there is no such verb" in done.stderr
+
+
 def test_env_and_run(cloud):
     where = ["--metadata", f"127.0.0.1:{cloud.metadata_port}", "--api",
              f"127.0.0.1:{cloud.api_port}", "--project", PROJECT, "--zone", ZONE]

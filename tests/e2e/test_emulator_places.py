@@ -540,6 +540,15 @@ def test_run_here(cloud):
     assert done.stdout.startswith("workstation") and "169.254.169.254" not in done.stdout
 
 
+@pytest.mark.skipif(not NAMESPACES, reason="no network namespaces here")
+def test_run_without_an_emulator_says_so(cloud):
+    done = subprocess.run([EMULATOR, "run", "--metadata", "127.0.0.1:9", "--", "echo", "ran"],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert "nobody listens on 127.0.0.1:9" in done.stderr
+    assert "nobody listens" not in run(cloud, "true").stderr
+
+
 def test_run_where_no_network_can_be_made():
     """An IPv6 place cannot be carried inside."""
     done = subprocess.run([EMULATOR, "run", "--metadata", "[::1]:9", "--", "sh", "-c",

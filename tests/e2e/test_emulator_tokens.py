@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import urllib.parse
+from pathlib import Path
 
 import jwt
 import pytest
@@ -544,6 +545,9 @@ def test_source_that_cannot_be(spec, said):
 @pytest.mark.parametrize("uri, mode, members, said", [
     ("http://token.example/", 0o600, {}, "token_uri is not https"),
     ("http://127.0.0.1@evil.example/", 0o600, {}, "token_uri is not https"),
+    ("http://127.evil.example/", 0o600, {}, "token_uri is not https"),
+    ("http://localhost:80@evil.example/", 0o600, {}, "token_uri is not https"),
+    ("http://[::1].evil.example:80/", 0o600, {}, "token_uri is not https"),
     ("https://x.example/", 0o644, {}, "chmod"),
     ("https://x.example/", 0o600, {"type": "authorized_user"}, "not a service-account key")])
 def test_key_that_is_refused_at_the_start(uri, mode, members, said):
@@ -553,6 +557,19 @@ def test_key_that_is_refused_at_the_start(uri, mode, members, said):
                            f"key:{path}"], capture_output=True, text=True, timeout=20, check=False)
     remove(folder)
     assert done.returncode in (2, 3) and said in done.stderr and "PRIVATE KEY" not in done.stderr
+
+
+def test_real_tokens_that_vms_can_take_are_warned_about():
+    folder = scratch()
+    own = Emulator(folder, "--token-source", "env", driver="process")
+    os.environ["GOOGLE_ACCESS_TOKEN"] = "ya29.e"
+    try:
+        own.start()
+        assert "WARNING: VMs CAN TAKE THEM" in Path(folder, "stderr").read_text()
+    finally:
+        del os.environ["GOOGLE_ACCESS_TOKEN"]
+        own.stop()
+        remove(folder)
 
 
 def test_real_tokens_beyond_loopback_are_warned_about(source):
