@@ -159,6 +159,11 @@ int launch_history_begin(struct launch_history *history, int64_t run_id,
                             "iisssi", run_id, (int64_t)attempt->number, attempt->request_id,
                             attempt->method, attempt->uri, attempt->started_ms);
     attempt->id = rc == 0 ? sqlite3_last_insert_rowid(history->db.db) : 0;
+    /* maxRetryDuration knows no number of attempts. */
+    if (rc == 0 && attempt->number > LAUNCH_RUNS_KEPT)
+        rc = launch_database_run(&history->db, NULL, NULL, err,
+                                 "DELETE FROM attempt WHERE run = ? AND number <= ?", "ii", run_id,
+                                 (int64_t)attempt->number - LAUNCH_RUNS_KEPT);
     return rc;
 }
 

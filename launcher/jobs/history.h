@@ -6,8 +6,8 @@
  * may have been carried out. Several processes may use the file; the lock of a job (state.h) says
  * who runs it. Times are milliseconds since 1970.
  *
- * What is kept: the last LAUNCH_RUNS_KEPT runs of a job, at most LAUNCH_RESPONSE_MAX bytes of an
- * answer, no header of any request.
+ * What is kept: the last LAUNCH_RUNS_KEPT runs of a job and attempts of a run, at most
+ * LAUNCH_RESPONSE_MAX bytes of an answer, no header of any request.
  */
 #ifndef LAUNCH_HISTORY_H
 #define LAUNCH_HISTORY_H

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
+#include "lib/json.h"
 
 enum { WORDS_MAX = 512, GRACE_MS = 5000, POLL_MS = 1000 };
 
@@ -104,12 +105,20 @@ static int spawn(struct words *w, int *ret_pipe, pid_t *ret_pid, struct vmcp_err
 {
     int ends[2];
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return vmcp_fail(err, VMCP_E_FILE, "no pipe: %s", strerror(errno));
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    int failed = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, w->items, environ);
+    /* A thread of a service takes no signals; a program does, or it could not be stopped. */
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int failed = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, w->items, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     *ret_pipe = ends[0];
@@ -138,17 +147,23 @@ static bool read_all(int pipe, int64_t end, struct vmcp_buf *out)
     }
 }
 
-int launch_machine(const struct launch_jobs *jobs, const char *machine, int64_t deadline_ms,
-                   int *ret_code, struct vmcp_buf *out, struct vmcp_error *err)
+/* Somebody else launches it: by hand, or as the child of one that was killed. */
+static bool is_busy(const struct vmcp_buf *out)
 {
-    VMCP_AUTO(drop) struct words w = {0};
+    json_auto_t *report = NULL;
+    if (!out->len || vmcp_json_parse_object(out->data, out->len, &report, NULL) < 0)
+        return false;
+    const char *code = json_string_value(json_object_get(report, "code"));
+    return code && strcmp(code, vmcp_code_name(VMCP_E_STATE_BUSY)) == 0;
+}
+
+static int launch_once(struct words *w, int64_t end, int *ret_code, struct vmcp_buf *out,
+                       struct vmcp_error *err)
+{
     auto_close int pipe = -1;
     pid_t pid = 0;
     int status = 0;
-    int64_t end = launch_uptime_ms() + deadline_ms;
-    int rc = collect(jobs->run.settings, machine, &w, err);
-    if (rc == 0)
-        rc = spawn(&w, &pipe, &pid, err);
+    int rc = spawn(w, &pipe, &pid, err);
     if (rc < 0)
         return rc;
     bool ended = read_all(pipe, end, out);
@@ -162,4 +177,20 @@ int launch_machine(const struct launch_jobs *jobs, const char *machine, int64_t 
         continue;
     *ret_code = !ended || !WIFEXITED(status) ? -1 : WEXITSTATUS(status);
     return 0;
+}
+
+int launch_machine(const struct launch_jobs *jobs, const char *machine, int64_t deadline_ms,
+                   int *ret_code, struct vmcp_buf *out, struct vmcp_error *err)
+{
+    VMCP_AUTO(drop) struct words w = {0};
+    int64_t end = launch_uptime_ms() + deadline_ms;
+    int rc = collect(jobs->run.settings, machine, &w, err);
+    while (rc == 0) {
+        vmcp_buf_reset(out);
+        rc = launch_once(&w, end, ret_code, out, err);
+        if (rc < 0 || !is_busy(out) || launch_uptime_ms() + POLL_MS > end)
+            break;
+        launch_sleep_ms(POLL_MS);
+    }
+    return rc;
 }

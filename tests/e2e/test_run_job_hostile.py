@@ -2,12 +2,16 @@
 """vmcp-launch run-job against receivers, operators and moments that mean no good."""
 import base64
 import json
+import os
 import shlex
+import signal
 import sqlite3
 import subprocess
 import threading
+import time
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import jwt
 import pytest
@@ -73,6 +77,43 @@ def test_a_token_does_not_follow_an_older_jobs_operation(world, cloud, receiver)
     world.run(*at(cloud, world))
     assert len(receiver.requests) == 2 and outcomes(world) == [3, 1]
     assert not any(r[2]["Authorization"] for r in receiver.requests)
+
+
+def test_a_pause_of_a_clock_that_was_wrong(world, receiver):
+    """The last attempt ended in a year's time: nobody waits for that."""
+    world.publish(job(receiver, retryConfig={"retryCount": 1, "minBackoffDuration": "5s"}))
+    receiver.answers = [(500, {})]
+    process = world.start(allow=[receiver.origin])
+    assert eventually(lambda: (world.state / "history.db").exists() and
+                      [r for r in world.rows() if r["ended_ms"]])
+    process.kill()
+    process.communicate()
+    with sqlite3.connect(world.state / "history.db") as db:
+        db.execute("UPDATE attempt SET ended_ms = ended_ms + 31536000000")
+    world.run(allow=[receiver.origin])
+    assert outcomes(world) == [1, 1] and len(receiver.requests) == 3
+
+
+def test_killed_while_it_launches(world, cloud):
+    """Its child goes on, with the machine's lock; the next one waits for that."""
+    world.publish({"schedule": "0 1 * * *", "launch": "web"})
+    process = world.start(*at(cloud, world))
+    log = cloud.folder / "requests.jsonl"
+    assert eventually(lambda: log.exists() and [
+        r for r in requests_of(cloud) if r["method"] == "POST" and "/instances" in r["path"]])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    child = int(children[0])
+    os.kill(child, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    try:
+        later = world.start(*at(cloud, world))
+        time.sleep(1.5)  # it finds the lock taken
+    finally:
+        os.kill(child, signal.SIGCONT)
+    out, err = later.communicate(timeout=60)
+    assert later.returncode == 0, (out, err)
+    assert outcomes(world) == [1, 1] and instances(cloud) == ["web"]
 
 
 # Receivers
@@ -145,6 +186,7 @@ def test_an_audience_of_its_own_each_time(world, cloud, https):
     https.answers = [(500, {})] * 260
     told = world.run(*at(cloud, world), allow=[https.origin])
     assert told["outcome"] == "succeeded" and https.requests[-1][1] == "/hook/261"
+    assert [a["number"] for a in world.rows()] == list(range(62, 262))  # what is kept of a run
 
 
 # Values that a receiver chose
