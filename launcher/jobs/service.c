@@ -16,6 +16,7 @@
 
 enum {
     THREADS_MAX = 64,
+    REFRESHES_A_THREAD = 16, /* that wait until one more is woken for them */
     SLEEP_MIN_MS = 100,       /* what is due close together is done together */
     SLEEP_MAX_MS = 10 * 1000, /* a clock that was set is noticed by then; systemd's watchdog too */
     STATUS_EVERY_MS = 5000,
@@ -98,8 +99,10 @@ static int64_t hand_out(struct launch_service *s)
     int64_t now = now_of(s);
     pthread_mutex_lock(&s->lock);
     while (launch_scheduler_take(s->scheduler, now, &task)) {
-        tasks_push(task.action == LAUNCH_RUN ? &s->runs : &s->refreshes, &task);
-        pthread_cond_signal(&s->work);
+        bool refresh = task.action == LAUNCH_REFRESH;
+        tasks_push(refresh ? &s->refreshes : &s->runs, &task);
+        if (!refresh || s->refreshes.count % REFRESHES_A_THREAD == 1)
+            pthread_cond_signal(&s->work);
     }
     int64_t wake = launch_scheduler_wake_ms(s->scheduler);
     int64_t sleep = wake - now < SLEEP_MAX_MS ? wake - now : SLEEP_MAX_MS;
