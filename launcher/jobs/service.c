@@ -16,7 +16,7 @@
 
 enum {
     THREADS_MAX = 64,
-    REFRESHES_A_THREAD = 16, /* that wait until one more is woken for them */
+    REFRESHES_A_THREAD = 16,  /* that wait until one more is woken for them */
     SLEEP_MIN_MS = 100,       /* what is due close together is done together */
     SLEEP_MAX_MS = 10 * 1000, /* a clock that was set is noticed by then; systemd's watchdog too */
     STATUS_EVERY_MS = 5000,
@@ -301,7 +301,8 @@ int launch_service_run(const struct launch_service_options *o, struct vmcp_error
                                .lock = PTHREAD_MUTEX_INITIALIZER,
                                .work = PTHREAD_COND_INITIALIZER,
                                .wake_fd = -1};
-    auto_close int signal_fd = -1, notify_fd = http_notify_open();
+    auto_close int signal_fd = -1;
+    (void)http_notify_open();
     int rc = block_signals(&signal_fd, err);
     if (rc == 0)
         rc = init(&s, o, err);

@@ -24,10 +24,10 @@ def settings(name):
 
 
 @needs_systemd
-def test_exposure():
-    done = run("systemd-analyze", "security", "--offline=yes", "--no-pager",
-               PACKAGING / "vmcpd.service")
-    found = re.search(r"Overall exposure level for vmcpd.service: ([\d.]+)", done.out)
+@pytest.mark.parametrize("unit", ("vmcpd.service", "vmcp-launch-schedule.service"))
+def test_exposure(unit):
+    done = run("systemd-analyze", "security", "--offline=yes", "--no-pager", PACKAGING / unit)
+    found = re.search(rf"Overall exposure level for {unit}: ([\d.]+)", done.out)
     assert found and float(found[1]) <= EXPOSURE_MAX, done
 
 
@@ -48,6 +48,30 @@ def test_units_are_understood(bin, scratch):
                               env={"SYSTEMD_UNIT_PATH": f"{scratch}:", "PATH": "/usr/bin:/bin"},
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0 and "vmcpd" not in done.stderr, done.stderr
+
+
+@needs_systemd
+def test_the_unit_of_schedules_is_understood(bin, scratch):
+    text = (PACKAGING / "vmcp-launch-schedule.service").read_text()
+    (scratch / "vmcp-launch-schedule.service").write_text(
+        text.replace("/usr/bin/vmcp-launch", str(bin.launch)))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+                           scratch / "vmcp-launch-schedule.service"], timeout=60,
+                          env={"SYSTEMD_UNIT_PATH": f"{scratch}:", "PATH": "/usr/bin:/bin"},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "vmcp-launch" not in done.stderr, done.stderr
+
+
+def test_the_command_line_of_schedules(bin, keys, scratch):
+    """ExecStart with the options that the unit names gets as far as the responder."""
+    unit = dict(settings("vmcp-launch-schedule.service"))
+    assert unit["Type"] == "notify" and unit["ExecReload"].endswith("-HUP $MAINPID")
+    (scratch / "state").mkdir(mode=0o700)
+    options = f"--job resize-web --endpoint http://127.0.0.1:1 --trust {keys['ed25519'].pub} --explain"
+    words = unit["ExecStart"].replace("$VMCP_SCHEDULE_OPTIONS", options)
+    words = words.replace("${STATE_DIRECTORY}", str(scratch / "state")).split()
+    done = run(bin.launch, *words[1:], env={"PATH": "/usr/bin", "HOME": str(scratch)})
+    assert done.code == 4 and "network" in done.err, done
 
 
 def test_command_lines_are_vmcpds(bin, keys, scratch):

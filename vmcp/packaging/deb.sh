@@ -81,7 +81,8 @@ for page in docs/operations.md docs/security.md docs/protocol.md keys/README.md;
 done
 
 take vmcp usr/bin/vmcp usr/bin/vmcp-launch usr/share/man/man1/vmcp.1 \
-    usr/share/man/man1/vmcp-launch.1 usr/share/bash-completion/completions/vmcp \
+    usr/share/man/man1/vmcp-launch.1 usr/lib/systemd/system/vmcp-launch-schedule.service \
+    usr/share/bash-completion/completions/vmcp \
     usr/share/bash-completion/completions/vmcp-launch
 give vmcp "$here/../../CHANGELOG.md" usr/share/doc/vmcp/CHANGELOG.md
 gzip -9n vmcp/usr/share/doc/vmcp/CHANGELOG.md

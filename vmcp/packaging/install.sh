@@ -20,8 +20,9 @@ install -D -m 644 -t "$to/share/man/man1" "$build"/man/*.1
 install -D -m 644 -t "$to/share/man/man8" "$build"/man/*.8
 
 units=$to/lib/systemd/system
-install -D -m 644 -t "$units" "$packaging/vmcpd.service" "$packaging/vmcpd.socket"
-sed -i "s|/usr/bin/|$prefix/bin/|" "$units/vmcpd.service"
+install -D -m 644 -t "$units" "$packaging/vmcpd.service" "$packaging/vmcpd.socket" \
+    "$packaging/vmcp-launch-schedule.service"
+sed -i "s|/usr/bin/|$prefix/bin/|" "$units/vmcpd.service" "$units/vmcp-launch-schedule.service"
 install -D -m 644 "$packaging/vmcp.sysusers" "$to/lib/sysusers.d/vmcp.conf"
 install -D -m 644 "$packaging/vmcp.tmpfiles" "$to/lib/tmpfiles.d/vmcp.conf"
 
