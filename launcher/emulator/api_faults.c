@@ -5,6 +5,8 @@
 
 #include "api.h"
 #include "faults.h"
+#include "json_values.h"
+#include "methods.h"
 #include "schema.h"
 
 static const struct emu_field fields[] = {
@@ -29,6 +31,21 @@ static int check_peer(const struct emu_cloud *cloud, const struct http_request *
     return emu_refuse(why, 403, "forbidden", "Faults are not for the VMs to make.");
 }
 
+/* A fault that no call can meet makes a test pass that should not. */
+static int check_method(const json_t *body, struct emu_refusal *why)
+{
+    const char *pattern = emu_text_at(body, "method");
+    const struct emu_method *method = NULL;
+    if (!pattern || !*pattern)
+        return 0; /* told by emu_faults_add() */
+    for (size_t i = 0; (method = emu_method_at(i)); i++)
+        if (emu_faults_name(pattern, method->id))
+            return 0;
+    return emu_refuse_field(why, "method", pattern,
+                            "There is no such method here; instances.insert is one, instances.* "
+                            "and * name several.");
+}
+
 static int run(struct emu_cloud *cloud, const struct http_request *req, json_t **ret,
                struct emu_refusal *why)
 {
@@ -38,6 +55,8 @@ static int run(struct emu_cloud *cloud, const struct http_request *req, json_t *
         return rc;
     if (req->method[0] == 'P') {
         rc = emu_schema_read(req, fields, &body, why);
+        if (rc == 0)
+            rc = check_method(body, why);
         return rc < 0 ? rc : emu_faults_add(cloud->faults, body, ret, why);
     }
     if (req->method[0] == 'D') {

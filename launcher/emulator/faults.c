@@ -193,7 +193,7 @@ bool emu_faults_remove(struct emu_faults *faults, const char *id)
 }
 
 /* "instances.*" and "*" stand for all that begins so. */
-static bool names_method(const char *pattern, const char *method)
+bool emu_faults_name(const char *pattern, const char *method)
 {
     size_t len = strlen(pattern);
     if (len > 0 && pattern[len - 1] == '*')
@@ -207,7 +207,7 @@ struct emu_fault_met emu_faults_take(struct emu_faults *faults, const char *meth
     pthread_mutex_lock(&faults->lock);
     for (struct fault *f = faults->first; f; f = f->next) {
         bool late = f->kind == EMU_FAULT_LATENCY;
-        if (f->count == 0 || !names_method(f->method, method) || (!late && met.kind))
+        if (f->count == 0 || !emu_faults_name(f->method, method) || (!late && met.kind))
             continue;
         if (f->after > 0) {
             f->after--;

@@ -45,6 +45,9 @@ VMCP_MUST_CHECK int emu_faults_add(struct emu_faults *faults, const json_t *body
 /* All of them, in their order. New reference. */
 json_t *emu_faults_list(struct emu_faults *faults);
 /* Take away all (NULL), or the one with that id. False if there is none. */
+/* True if `pattern` (a method, "instances.*" or "*") means `method`. */
+bool emu_faults_name(const char *pattern, const char *method);
+
 bool emu_faults_remove(struct emu_faults *faults, const char *id);
 
 /* What the next call of `method` meets; counts it. */

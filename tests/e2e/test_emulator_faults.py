@@ -139,13 +139,20 @@ def test_fault_counts(cloud):
 
 
 @pytest.mark.parametrize("body", [
-    {}, {"method": "x"}, {"fault": "quota"}, {"method": "x", "fault": "bad"},
-    {"method": "x", "fault": "quota", "count": -2}, {"method": "", "fault": "quota"},
-    {"method": "x", "fault": "latency"}, {"method": "x", "fault": "quota", "latencyMs": 5},
-    {"method": "x" * 65, "fault": "quota"}, {"method": "x", "fault": "quota", "colour": 1},
-    {"method": "x", "fault": "quota", "count": "1"}])
+    {}, {"method": "zones.get"}, {"fault": "quota"}, {"method": "zones.get", "fault": "bad"},
+    {"method": "zones.get", "fault": "quota", "count": -2}, {"method": "", "fault": "quota"},
+    {"method": "zones.get", "fault": "latency"}, {"method": "zones.get", "fault": "quota", "latencyMs": 5},
+    {"method": "x" * 65, "fault": "quota"}, {"method": "zones.get", "fault": "quota", "colour": 1},
+    {"method": "zones.get", "fault": "quota", "count": "1"}])
 def test_faults_that_are_wrong(cloud, body):
     assert faults(cloud, "POST", body).status == 400
+    assert faults(cloud, "GET").json["items"] == []
+
+
+@pytest.mark.parametrize("method", ["instances.inserts", "instance.*", "x", "zones"])
+def test_a_fault_that_no_call_can_meet_is_refused(cloud, method):
+    answer = faults(cloud, "POST", {"method": method, "fault": "quota"})
+    assert answer.status == 400 and f"'{method}'. There is no such method" in answer.message
     assert faults(cloud, "GET").json["items"] == []
 
 
