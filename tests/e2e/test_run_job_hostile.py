@@ -17,6 +17,7 @@ import jwt
 import pytest
 
 from conftest import eventually, write_json
+from emulator import LAUNCHER, NOBODY
 from test_run_job import (COMPUTE, Cutting, at, cloud_fixture, https_fixture, insert_job, instances,
                           job, killed_while, receiver_fixture, requests_of, sample, world_fixture)
 
@@ -355,3 +356,43 @@ def test_nothing_is_sent_that_cannot_be_written_down(world, receiver):
                           capture_output=True, text=True)
     assert "code=3" in done.stdout, (done.stdout, done.stderr)
     assert len(receiver.requests) == 2
+
+
+# Whose token it is, on a VM
+
+
+def on_a_vm(cloud, world):
+    """The credential is the metadata server's: that of vm1-launcher."""
+    world.env["GCE_METADATA_HOST"] = f"127.0.0.1:{cloud.metadata_port}"
+    options = at(cloud, world)
+    i = options.index("--credentials")
+    return options[:i] + options[i + 2:]
+
+
+@pytest.mark.parametrize("account", [None, LAUNCHER, NOBODY])
+def test_identity_tokens_of_a_vm(world, cloud, https, account):
+    oidc = {"audience": "https://a.example/x?y=z&format=standard"}
+    oidc.update({"serviceAccountEmail": account} if account else {})
+    world.publish(job(https, "/hook", target={"oidcToken": oidc}))
+    world.env["SSL_CERT_FILE"] = str(https.ca)
+    world.run(*on_a_vm(cloud, world), allow=[https.origin])
+    token = https.requests[0][2]["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["aud"], claims["email"]) == (oidc["audience"], account or LAUNCHER)
+
+
+def test_access_tokens_of_a_vm(world, cloud):
+    for serial, (account, code) in enumerate([(None, 0), (LAUNCHER, 0), (NOBODY, 7)], 1):
+        oauth = {"serviceAccountEmail": account} if account else {}
+        world.publish({"schedule": "0 1 * * *", "httpTarget": {
+            "uri": f"{COMPUTE}instances", "httpMethod": "GET", "oauthToken": oauth}}, serial)
+        world.run(*on_a_vm(cloud, world), code=code)
+
+
+def test_an_account_that_may_not_be_acted_as(world, cloud, https):
+    """No token of its own goes instead."""
+    stranger = NOBODY.replace("nobody", "stranger")
+    world.publish(job(https, "/hook", target={"oidcToken": {"serviceAccountEmail": stranger}}))
+    world.env["SSL_CERT_FILE"] = str(https.ca)
+    told = world.run(*on_a_vm(cloud, world), allow=[https.origin], code=7)
+    assert told["outcome"] == "failed" and not https.requests
