@@ -9,6 +9,7 @@
 #include "launching.h"
 #include "lib/instant.h"
 #include "requestid.h"
+#include "scheduler.h"
 
 /* SETTLE_MS: Compute knows a requestId for an hour; later, and by a clock that was set, what is
  * sent again would be done again. As for machines (intents). */
@@ -231,6 +232,24 @@ static int look(struct running *r, struct launch_step *ret, struct vmcp_error *e
                                   r->run.error, err);
 }
 
+/* We were cut off before its first attempt: nothing was sent, and its time has gone by. Whoever
+ * called it by hand calls it again. */
+static bool is_missed(const struct running *r, bool made)
+{
+    return !made && !r->has_attempt &&
+           (r->run.manual ||
+            (!r->job->job.run_missed && now_of(r) - r->run.started_ms > LAUNCH_LATE_MS));
+}
+
+static int miss(struct running *r, struct vmcp_error *err)
+{
+    r->run.outcome = LAUNCH_OUTCOME_MISSED;
+    r->run.ended_ms = now_of(r);
+    snprintf(r->run.error, sizeof(r->run.error), "cut off before anything was sent");
+    return launch_history_end_run(r->worker->history, r->run.id, r->run.outcome, r->run.ended_ms,
+                                  r->run.error, err);
+}
+
 int launch_execute_step(struct launch_worker *worker, const struct launch_signed_job *job,
                         const struct launch_when *when, struct launch_step *ret,
                         struct vmcp_error *err)
@@ -248,7 +267,9 @@ int launch_execute_step(struct launch_worker *worker, const struct launch_signed
         rc =
             launch_history_last_attempt(worker->history, r.run.id, &r.has_attempt, &r.attempt, err);
     if (rc == 0 && r.run.outcome == LAUNCH_OUTCOME_OPEN) {
-        if (r.has_attempt && r.attempt.outcome == LAUNCH_OUTCOME_OPEN)
+        if (is_missed(&r, made))
+            rc = miss(&r, err);
+        else if (r.has_attempt && r.attempt.outcome == LAUNCH_OUTCOME_OPEN)
             rc = settle(&r, err);
         else if (!r.has_attempt || (next_due(&r) && next_due(&r) <= now_of(&r)))
             rc = next_attempt(&r, err);

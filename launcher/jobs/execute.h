@@ -4,7 +4,8 @@
  * Each attempt is in the history before it is sent. What a crash cut off is settled first: an
  * operation that was known is followed; what may be repeated (a read, a PUT or DELETE, a call of
  * Compute with its requestId) is sent again as the same attempt, for half an hour, where the job
- * still says the same; anything else is in doubt, and `onDoubt` says whether it is repeated.
+ * still says the same; anything else is in doubt, and `onDoubt` says whether it is repeated. A run
+ * that was cut off before its first attempt is made up for only as `onMissed` says.
  */
 #ifndef LAUNCH_EXECUTE_H
 #define LAUNCH_EXECUTE_H

@@ -95,10 +95,12 @@ int launch_history_run(struct launch_history *history, const struct launch_job_n
     struct one_run one = {0};
     int rc =
         launch_database_run(&history->db, NULL, NULL, err,
-                            "INSERT INTO run (domain, job, schedule_ms, serial, manual, started_ms)"
-                            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                            "ssiiii", name->domain, name->job, wanted->schedule_ms, wanted->serial,
-                            (int64_t)wanted->manual, wanted->started_ms);
+                            "INSERT INTO run (domain, job, schedule_ms, serial, manual, started_ms,"
+                            " outcome, ended_ms, error)"
+                            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                            "ssiiiiiis", name->domain, name->job, wanted->schedule_ms,
+                            wanted->serial, (int64_t)wanted->manual, wanted->started_ms,
+                            (int64_t)wanted->outcome, wanted->ended_ms, wanted->error);
     *ret_made = rc == 0 && sqlite3_changes(history->db.db) == 1;
     if (rc == 0)
         rc = launch_database_run(&history->db, read_run, &one, err,

@@ -69,7 +69,8 @@ struct launch_attempt_row {
     char error[LAUNCH_WHY_MAX];        /* why it failed; "" */
 };
 
-/* The run of this scheduled time: made, or the one that is there (*ret_made false). */
+/* The run of this scheduled time: made, with the outcome that it has already, or the one that is
+ * there (*ret_made false). */
 VMCP_MUST_CHECK int launch_history_run(struct launch_history *history,
                                        const struct launch_job_name *name,
                                        const struct launch_run_row *run, bool *ret_made,

@@ -79,6 +79,10 @@ static void record(struct doing *d, enum launch_outcome outcome, const char *why
     struct launch_run_row row = {
         .schedule_ms = d->task->due_ms, .serial = d->job->serial, .started_ms = now_of(d)};
     bool made = false;
+    /* At once: a run that is left open is sent after a crash. */
+    row.outcome = outcome;
+    row.ended_ms = row.started_ms;
+    snprintf(row.error, sizeof(row.error), "%s", why);
     int rc = launch_history_run(d->worker->history, &d->name, &row, &made, &row, &err);
     if (rc == 0 && made)
         rc = launch_history_end_run(d->worker->history, row.id, outcome, now_of(d), why, &err);

@@ -16,7 +16,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from conftest import eventually, write_json
+from conftest import DOMAIN, eventually, write_json
 from emulator import LAUNCHER, NOBODY
 from test_run_job import (COMPUTE, Cutting, at, cloud_fixture, https_fixture, insert_job, instances,
                           job, killed_while, receiver_fixture, requests_of, sample, world_fixture)
@@ -78,6 +78,20 @@ def test_a_token_does_not_follow_an_older_jobs_operation(world, cloud, receiver)
     world.run(*at(cloud, world))
     assert len(receiver.requests) == 2 and outcomes(world) == [3, 1]
     assert not any(r[2]["Authorization"] for r in receiver.requests)
+
+
+@pytest.mark.parametrize("manual, age_s, missed, first", [
+    (1, 1, "skip", 5), (0, 1, "skip", 1), (0, 3600, "skip", 5), (0, 3600, "runOnce", 1)])
+def test_killed_before_the_first_attempt(world, receiver, manual, age_s, missed, first):
+    """The run is in the history, and no attempt."""
+    world.publish(job(receiver, onMissed=missed))
+    world.run(allow=[receiver.origin])
+    at_ms = int((time.time() - age_s) * 1000)
+    with sqlite3.connect(world.state / "history.db") as db:
+        db.execute("INSERT INTO run (domain, job, schedule_ms, serial, manual, started_ms)"
+                   " VALUES (?, 'j', ?, 1, ?, ?)", (DOMAIN, at_ms, manual, at_ms))
+    world.run(allow=[receiver.origin])
+    assert outcomes(world) == [1, first, 1] and len(receiver.requests) == (3 if first == 1 else 2)
 
 
 def test_a_pause_of_a_clock_that_was_wrong(world, receiver):
