@@ -18,7 +18,7 @@ static void number_text(const json_t *number, struct vmcp_buf *out)
 {
     char text[NUMBER_CHARS];
     size_t len = 0;
-    for (int digits = 15; digits <= 17; digits++) {
+    for (size_t digits = 15; digits <= 17; digits++) {
         len = json_dumpb(number, text, sizeof(text) - 1,
                          JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
         len = len < sizeof(text) ? len : 0;
