@@ -30,7 +30,8 @@ THREADED = ["vmcpd_reload", "vmcpd_watch", "vmcpd_log", "vmcpd_metrics", "vmcpd_
 # These measure time or memory, or take the whole machine: one after the other. All others run a few
 # at a time (most of them wait most of the time).
 ALONE = ["http_limits", "http_flood", "vmcpd_big", "vmcpd_memory", "vmcpd_faults", "vmcp_verify",
-         "vmcpd_page", "vms", "demo", "emulator", "emulator_rows"]
+         "vmcpd_page", "vms", "demo", "emulator", "emulator_rows",
+         "schedule_many"]
 WORKERS = 4
 # Not under valgrind: the sandbox refuses what valgrind itself calls; the others derive keys from
 # passphrases or make RSA keys, for many minutes. AddressSanitizer sees them all.

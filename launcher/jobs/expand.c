@@ -20,7 +20,7 @@ static void number_text(const json_t *number, struct vmcp_buf *out)
     size_t len = 0;
     for (size_t digits = 15; digits <= 17; digits++) {
         len = json_dumpb(number, text, sizeof(text) - 1,
-                         JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+                         JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)digits));
         len = len < sizeof(text) ? len : 0;
         text[len] = '\0';
         if (json_is_integer(number) || strtod(text, NULL) == json_real_value(number))

@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a thread of the service does with a task. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "clock.h"
 #include "lib/instant.h"
-#include "lib/json.h"
-#include "service.h"
-
-enum { BUSY_PAUSE_MS = 5000 };
-
-/* One task, while it is done. */
-struct doing {
-    struct launch_service *s;
-    struct launch_worker *worker;
-    const struct launch_task *task;
-    struct launch_scheduled_job *job;
-    struct launch_job_name name;
-    struct launch_news news;
-    struct vmcp_schedule schedule; /* of the news */
-};
+#include "service_doing.h"
 
 void launch_held_free(struct launch_held *held)
 {
@@ -32,52 +15,53 @@ void launch_held_free(struct launch_held *held)
     free(held);
 }
 
-static int64_t now_of(struct doing *d)
+int64_t launch_doing_now(const struct launch_doing *d)
 {
     return d->s->jobs->now_ms(d->s->jobs->clock_arg);
 }
 
-static const struct launch_report *report_of(struct doing *d)
+const struct launch_report *launch_doing_report(const struct launch_doing *d)
 {
     return d->s->jobs->run.report;
 }
 
 /* The history could not be read or written: without it nothing is sent. */
-static void history_failed(struct doing *d, const struct vmcp_error *err)
+static void history_failed(struct launch_doing *d, const struct vmcp_error *err)
 {
     pthread_mutex_lock(&d->s->lock);
     d->s->history_failures++;
     pthread_mutex_unlock(&d->s->lock);
-    launch_say(report_of(d), "%s: %s: %s [%s]", d->job->name, err->where, err->text,
+    launch_say(launch_doing_report(d), "%s: %s: %s [%s]", d->job->name, err->where, err->text,
                vmcp_code_name(err->code));
 }
 
-static void count_run(struct doing *d, enum launch_outcome outcome, int attempts)
+static void count_run(struct launch_doing *d, enum launch_outcome outcome, int attempts)
 {
     pthread_mutex_lock(&d->s->lock);
     d->job->runs[outcome]++;
     d->job->attempts += (uint32_t)attempts;
     if (outcome == LAUNCH_OUTCOME_SUCCEEDED)
-        d->job->success_ms = now_of(d);
+        d->job->success_ms = launch_doing_now(d);
     pthread_mutex_unlock(&d->s->lock);
 }
 
-static void say_run(struct doing *d, int64_t schedule_ms, enum launch_outcome outcome, int attempts,
-                    const char *error)
+static void say_run(struct launch_doing *d, int64_t schedule_ms, enum launch_outcome outcome,
+                    int attempts, const char *error)
 {
     char when[VMCP_INSTANT_CHARS];
     vmcp_instant_text(schedule_ms / 1000, when);
-    launch_say(report_of(d), "%s of %s: %s, %d attempt%s%s%s", d->job->name, when,
+    launch_say(launch_doing_report(d), "%s of %s: %s, %d attempt%s%s%s", d->job->name, when,
                launch_outcome_name(outcome), attempts, attempts == 1 ? "" : "s",
                error[0] ? ": " : "", error);
 }
 
 /* A scheduled time at which nothing was sent. */
-static void record(struct doing *d, enum launch_outcome outcome, const char *why)
+void launch_doing_record(struct launch_doing *d, enum launch_outcome outcome, const char *why)
 {
     struct vmcp_error err = {0};
-    struct launch_run_row row = {
-        .schedule_ms = d->task->due_ms, .serial = d->job->serial, .started_ms = now_of(d)};
+    struct launch_run_row row = {.schedule_ms = d->task->due_ms,
+                                 .serial = d->job->serial,
+                                 .started_ms = launch_doing_now(d)};
     bool made = false;
     /* At once: a run that is left open is sent after a crash. */
     row.outcome = outcome;
@@ -85,7 +69,8 @@ static void record(struct doing *d, enum launch_outcome outcome, const char *why
     snprintf(row.error, sizeof(row.error), "%s", why);
     int rc = launch_history_run(d->worker->history, &d->name, &row, &made, &row, &err);
     if (rc == 0 && made)
-        rc = launch_history_end_run(d->worker->history, row.id, outcome, now_of(d), why, &err);
+        rc = launch_history_end_run(d->worker->history, row.id, outcome, launch_doing_now(d), why,
+                                    &err);
     if (rc < 0)
         history_failed(d, &err);
     else if (made)
@@ -93,153 +78,14 @@ static void record(struct doing *d, enum launch_outcome outcome, const char *why
     say_run(d, d->task->due_ms, outcome, 0, why);
 }
 
-static void hear(struct doing *d, bool deaf, const char *why)
-{
-    pthread_mutex_lock(&d->s->lock);
-    bool was = d->s->deaf;
-    d->s->deaf = deaf;
-    pthread_mutex_unlock(&d->s->lock);
-    if (deaf && !was)
-        launch_say(report_of(d), "the responder does not answer: %s", why);
-    else if (!deaf && was)
-        launch_say(report_of(d), "the responder answers again");
-}
-
-/* It stops, until a refresh finds it good. */
-static void refused(struct doing *d, const struct vmcp_error *why)
-{
-    char text[LAUNCH_WHY_MAX];
-    snprintf(text, sizeof(text), "%.300s [%s]", why->text, vmcp_code_name(why->code));
-    pthread_mutex_lock(&d->s->lock);
-    bool was = d->job->stopped;
-    d->job->stopped = true;
-    d->s->refusals[why->code]++;
-    pthread_mutex_unlock(&d->s->lock);
-    free(d->job->kept);
-    d->job->kept = NULL;
-    if (!was)
-        launch_say(report_of(d), "%s is stopped: %s", d->job->name, text);
-    if (d->task->action == LAUNCH_RUN)
-        record(d, LAUNCH_OUTCOME_REFUSED, text);
-    d->news.found = LAUNCH_FOUND_REFUSED;
-}
-
-static void note_schedule(struct doing *d, const struct vmcp_job *job)
-{
-    d->schedule = job->schedule;
-    d->news.found = LAUNCH_FOUND;
-    d->news.schedule = &d->schedule;
-    d->news.run_missed = job->run_missed;
-}
-
-/* What the scheduler wants to know, and what a responder that is gone may be replaced by. */
-static int take_note(struct doing *d, const struct launch_signed_job *job, bool fresh,
-                     struct vmcp_error *err)
-{
-    int rc = launch_zones_find(&d->s->zones, job->job.time_zone, &d->news.zone, err);
-    if (rc < 0)
-        return rc;
-    pthread_mutex_lock(&d->s->lock);
-    bool again = d->job->stopped;
-    d->job->known = true;
-    d->job->stopped = false;
-    d->job->serial = job->answer.serial;
-    pthread_mutex_unlock(&d->s->lock);
-    if (again)
-        launch_say(report_of(d), "%s is good again, serial %" PRId64, job->name,
-                   job->answer.serial);
-    if (fresh && d->s->offline_grace_ms) {
-        free(d->job->kept);
-        d->job->kept = json_dumps(job->answer.job, JSON_COMPACT);
-        d->job->verified_ms = launch_uptime_ms();
-    }
-    note_schedule(d, &job->job);
-    return 0;
-}
-
-/* The last verified one, within the grace. */
-static int use_kept(struct doing *d, struct launch_signed_job *ret, struct vmcp_error *err)
-{
-    struct launch_scheduled_job *job = d->job;
-    if (!job->kept || launch_uptime_ms() - job->verified_ms > d->s->offline_grace_ms)
-        return vmcp_fail(err, VMCP_E_NETWORK, "no job that was verified of late");
-    snprintf(ret->name, sizeof(ret->name), "%s", job->name);
-    snprintf(ret->answer.machine, sizeof(ret->answer.machine), "%s", job->name);
-    snprintf(ret->answer.domain, sizeof(ret->answer.domain), "%s", d->name.domain);
-    ret->answer.kind = VMCP_KIND_JOB;
-    ret->answer.serial = job->serial;
-    int rc = vmcp_json_parse(job->kept, strlen(job->kept), &ret->answer.job, err);
-    return rc < 0 ? rc : vmcp_job_read(ret->answer.job, "", NULL, &ret->job, err);
-}
-
-static void unreachable(struct doing *d, const struct http_retry *retry,
-                        const struct vmcp_error *why)
-{
-    hear(d, true, why->text);
-    d->news.found = LAUNCH_FOUND_NOTHING;
-    d->news.after_ms = retry->after > 0 ? retry->after * INT64_C(1000) : 0;
-    if (d->task->action != LAUNCH_RUN || now_of(d) < d->task->give_up_ms)
-        return;
-    char text[LAUNCH_WHY_MAX];
-    snprintf(text, sizeof(text), "the responder could not be asked: %.280s", why->text);
-    record(d, LAUNCH_OUTCOME_REFUSED, text);
-    d->news.found = LAUNCH_FOUND_OVER;
-}
-
-/* Fetch the job into *ret. False: d->news says why not. */
-static bool fetch(struct doing *d, struct launch_state *state, struct launch_signed_job *ret)
-{
-    struct http_retry retry = {0};
-    struct vmcp_error err = {0};
-    bool fresh = true;
-    int rc = launch_worker_fetch(d->worker, state, d->job->name, ret, &retry, &err);
-    if (rc == 0)
-        hear(d, false, "");
-    if (rc < 0 && retry.can) {
-        struct vmcp_error none = {0};
-        fresh = false;
-        if (d->task->action != LAUNCH_RUN || use_kept(d, ret, &none) < 0) {
-            unreachable(d, &retry, &err);
-            return false;
-        }
-        hear(d, true, err.text);
-        launch_say(report_of(d), "%s runs as it was verified %lld s ago", d->job->name,
-                   (long long)(launch_uptime_ms() - d->job->verified_ms) / 1000);
-        rc = 0;
-    }
-    if (rc == 0)
-        rc = take_note(d, ret, fresh, &err);
-    if (rc == 0)
-        return true;
-    hear(d, false, "");
-    refused(d, &err);
-    return false;
-}
-
-static bool open_state(struct doing *d, struct launch_state *ret)
-{
-    const struct launch_run *run = &d->s->jobs->run;
-    struct vmcp_error err = {0};
-    int rc = launch_state_open_job(run->dir, run->domain, d->job->name, true, ret, &err);
-    if (rc == 0)
-        return true;
-    if (rc != -VMCP_E_STATE_BUSY) {
-        refused(d, &err);
-        return false;
-    }
-    d->news.found = LAUNCH_FOUND_NOTHING; /* run-job has it: it delays the schedule */
-    d->news.after_ms = BUSY_PAUSE_MS;
-    return false;
-}
-
 /* Its past decides what is due now. */
-static void look_back(struct doing *d, const struct vmcp_job *job)
+static void look_back(struct launch_doing *d, const struct vmcp_job *job)
 {
     struct launch_marks marks;
     struct vmcp_error err = {0};
     int rc = launch_history_marks(d->worker->history, &d->name, &marks, &err);
     if (rc == 0 && !marks.since_ms && job->run_missed)
-        rc = launch_history_watch(d->worker->history, &d->name, now_of(d), &err);
+        rc = launch_history_watch(d->worker->history, &d->name, launch_doing_now(d), &err);
     if (rc < 0) {
         history_failed(d, &err);
         return;
@@ -252,7 +98,7 @@ static void look_back(struct doing *d, const struct vmcp_job *job)
 }
 
 /* Between two attempts it was withdrawn. */
-static void give_up_held(struct doing *d)
+static void give_up_held(struct launch_doing *d)
 {
     static const char why[] = "the job was withdrawn before its next attempt";
     struct launch_run_row row = {0};
@@ -260,8 +106,8 @@ static void give_up_held(struct doing *d)
     bool found = false;
     int rc = launch_history_last_run(d->worker->history, &d->name, true, true, &found, &row, &err);
     if (rc == 0 && found)
-        rc = launch_history_end_run(d->worker->history, row.id, LAUNCH_OUTCOME_FAILED, now_of(d),
-                                    why, &err);
+        rc = launch_history_end_run(d->worker->history, row.id, LAUNCH_OUTCOME_FAILED,
+                                    launch_doing_now(d), why, &err);
     if (rc < 0)
         history_failed(d, &err);
     else if (found)
@@ -270,14 +116,14 @@ static void give_up_held(struct doing *d)
     d->job->held = NULL;
 }
 
-static void refresh(struct doing *d)
+static void refresh(struct launch_doing *d)
 {
     auto_signed_job struct launch_signed_job fresh = {0};
     auto_state struct launch_state state = LAUNCH_STATE;
     struct launch_held *held = d->job->held;
-    if (!held && !open_state(d, &state))
+    if (!held && !launch_doing_open(d, &state))
         return;
-    bool good = fetch(d, held ? &held->state : &state, &fresh);
+    bool good = launch_doing_fetch(d, held ? &held->state : &state, &fresh);
     if (good && d->task->first)
         look_back(d, &fresh.job);
     if (!good && held && d->news.found == LAUNCH_FOUND_REFUSED)
@@ -286,7 +132,7 @@ static void refresh(struct doing *d)
 
 /* Is `due` a time of the schedule that was fetched just now, which may be another one? What was cut
  * off is to be settled in any case. */
-static bool is_due(struct doing *d, const struct vmcp_job *job)
+static bool is_due(struct launch_doing *d, const struct vmcp_job *job)
 {
     struct launch_run_row row = {0};
     struct vmcp_error err = {0};
@@ -298,7 +144,7 @@ static bool is_due(struct doing *d, const struct vmcp_job *job)
     return rc == 0 && open && row.schedule_ms == d->task->due_ms;
 }
 
-static int attempts_of(struct doing *d, const struct launch_run_row *row)
+static int attempts_of(struct launch_doing *d, const struct launch_run_row *row)
 {
     struct launch_attempt_row last = {0};
     struct vmcp_error err = {0};
@@ -308,7 +154,7 @@ static int attempts_of(struct doing *d, const struct launch_run_row *row)
     return last.number;
 }
 
-static bool is_stopping(struct doing *d)
+static bool is_stopping(struct launch_doing *d)
 {
     pthread_mutex_lock(&d->s->lock);
     bool stopping = d->s->stopping;
@@ -317,7 +163,8 @@ static bool is_stopping(struct doing *d)
 }
 
 /* Its attempts, as far as they are due. False: there is a pause, and the run goes on behind it. */
-static bool go(struct doing *d, const struct launch_signed_job *job, const struct launch_when *when)
+static bool go(struct launch_doing *d, const struct launch_signed_job *job,
+               const struct launch_when *when)
 {
     struct vmcp_error err = {0};
     for (;;) {
@@ -332,7 +179,7 @@ static bool go(struct doing *d, const struct launch_signed_job *job, const struc
             say_run(d, when->schedule_ms, step.run.outcome, attempts, step.run.error);
             return true;
         }
-        int64_t pause = step.next_ms - now_of(d);
+        int64_t pause = step.next_ms - launch_doing_now(d);
         if (pause > 0 || is_stopping(d)) {
             d->news.found = LAUNCH_FOUND_NOTHING;
             d->news.after_ms = pause > 0 ? pause : 1;
@@ -342,7 +189,7 @@ static bool go(struct doing *d, const struct launch_signed_job *job, const struc
 }
 
 /* What was called by hand and cut off has a time of its own, and comes first. */
-static bool settle_manual(struct doing *d, const struct launch_signed_job *job)
+static bool settle_manual(struct launch_doing *d, const struct launch_signed_job *job)
 {
     struct launch_run_row row = {0};
     struct vmcp_error err = {0};
@@ -356,7 +203,7 @@ static bool settle_manual(struct doing *d, const struct launch_signed_job *job)
     return !found || !row.manual || go(d, job, &when);
 }
 
-static struct launch_held *prepare(struct doing *d, bool *ret_due)
+static struct launch_held *prepare(struct launch_doing *d, bool *ret_due)
 {
     struct launch_held *held = calloc(1, sizeof(*held));
     if (!held) {
@@ -364,7 +211,7 @@ static struct launch_held *prepare(struct doing *d, bool *ret_due)
         return NULL;
     }
     held->state = (struct launch_state)LAUNCH_STATE;
-    if (!open_state(d, &held->state) || !fetch(d, &held->state, &held->job)) {
+    if (!launch_doing_open(d, &held->state) || !launch_doing_fetch(d, &held->state, &held->job)) {
         launch_held_free(held);
         return NULL;
     }
@@ -372,7 +219,7 @@ static struct launch_held *prepare(struct doing *d, bool *ret_due)
     return held;
 }
 
-static bool is_paused(struct doing *d)
+static bool is_paused(struct launch_doing *d)
 {
     struct vmcp_error err = {0};
     bool paused = false;
@@ -383,15 +230,15 @@ static bool is_paused(struct doing *d)
 }
 
 /* A run that goes on behind a pause has the job that it began with. */
-static void take_held(struct doing *d)
+static void take_held(struct launch_doing *d)
 {
     struct vmcp_error err = {0};
     const struct vmcp_job *job = &d->job->held->job.job;
     if (launch_zones_find(&d->s->zones, job->time_zone, &d->news.zone, &err) == 0)
-        note_schedule(d, job);
+        launch_doing_schedule(d, job);
 }
 
-static void run(struct doing *d)
+static void run(struct launch_doing *d)
 {
     struct launch_when when = {.schedule_ms = d->task->due_ms};
     bool due = true;
@@ -410,19 +257,20 @@ void launch_service_work(struct launch_service *service, struct launch_worker *w
                          const struct launch_task *task)
 {
     struct launch_scheduled_job *job = &service->all[task->job];
-    struct doing d = {.s = service,
-                      .worker = worker,
-                      .task = task,
-                      .job = job,
-                      .name = {service->jobs->run.domain, job->name},
-                      .news = {.found = LAUNCH_FOUND_OVER}};
+    struct launch_doing d = {.s = service,
+                             .worker = worker,
+                             .task = task,
+                             .job = job,
+                             .name = {service->jobs->run.domain, job->name},
+                             .news = {.found = LAUNCH_FOUND_OVER}};
     if (task->action == LAUNCH_MISSED)
-        record(&d, LAUNCH_OUTCOME_MISSED, "nobody ran at that time, and onMissed is skip");
+        launch_doing_record(&d, LAUNCH_OUTCOME_MISSED,
+                            "nobody ran at that time, and onMissed is skip");
     else if (task->action == LAUNCH_REFRESH)
         refresh(&d);
     else
         run(&d);
     pthread_mutex_lock(&service->lock);
-    launch_scheduler_done(service->scheduler, task, &d.news, now_of(&d));
+    launch_scheduler_done(service->scheduler, task, &d.news, launch_doing_now(&d));
     pthread_mutex_unlock(&service->lock);
 }
