@@ -31,7 +31,7 @@ HTTP := $(filter-out $(CLIENT),$(wildcard vmcp/http/*.c))
 SERVER := $(wildcard vmcp/server/*.c)
 CLI := $(wildcard vmcp/cli/*.c)
 LAUNCH := $(wildcard launcher/*.c) $(filter-out launcher/emulator/%,$(wildcard launcher/*/*.c))
-EMULATOR := $(wildcard launcher/emulator/*.c)
+EMULATOR := $(wildcard launcher/emulator/*.c launcher/emulator/*/*.c)
 PROGRAMS := $(addprefix $(B)/bin/,vmcp vmcpd vmcp-launch gce-emulator)
 UNIT := $(patsubst tests/unit/%.c,$(B)/test/%,$(wildcard tests/unit/test_*.c))
 SOURCES := $(LIB) $(HTTP) $(CLIENT) $(SERVER) $(CLI) $(LAUNCH) $(EMULATOR)
@@ -50,6 +50,7 @@ $(B)/bin/vmcp-launch: $(call objects,$(LAUNCH) $(CLIENT) $(HTTP)) $(B)/libvmcp.a
 $(call objects,$(LAUNCH) $(wildcard tests/unit/test_jobs_*.c)): ALL_CFLAGS += -Ilauncher
 $(B)/bin/vmcp-launch: LIBS = -Wl,--no-as-needed -lcurl -Wl,--as-needed -ljansson -lcrypto -lz -lsqlite3 -lmicrohttpd -lgnutls
 $(B)/bin/gce-emulator: $(call objects,$(EMULATOR) $(HTTP) $(CLIENT)) $(B)/libvmcp.a
+$(call objects,$(EMULATOR)): ALL_CFLAGS += -Ilauncher/emulator
 $(B)/bin/gce-emulator: LIBS = -lmicrohttpd -lgnutls -lsqlite3 -ljansson -lcrypto -lseccomp
 $(B)/obj/vmcp/server/assets.o: $(wildcard vmcp/server/page/*)
 $(UNIT): $(B)/test/%: $(B)/obj/tests/unit/%.o $(B)/libvmcp.a
@@ -84,7 +85,6 @@ $(PROGRAMS) $(UNIT) $(BENCH) $(FUZZ):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
-
 # Verbs
 deps: ## install the Debian packages that are missing
 	@tests/deps

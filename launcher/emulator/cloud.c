@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guest_attributes.h"
+#include "metadata/guest_attributes.h"
 
 void emu_cloud_name(struct emu_cloud *cloud, const char *project, const char *number)
 {

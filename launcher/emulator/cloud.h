@@ -7,16 +7,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "accounts.h"
+#include "base/persona.h"
 #include "hosts.h"
 #include "http/server.h"
-#include "persona.h"
-#include "quota.h"
-#include "store.h"
-#include "token_source.h"
-#include "tokens.h"
-#include "view.h"
-#include "vm.h"
+#include "metadata/view.h"
+#include "resources/quota.h"
+#include "resources/store.h"
+#include "tokens/accounts.h"
+#include "tokens/token_source.h"
+#include "tokens/tokens.h"
+#include "vm/vm.h"
 
 struct emu_faults;
 struct emu_reqlog;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "spawn.h"
+#include "vm/spawn.h"
 
 #define CIDR EMU_LINK_LOCAL "/32"
 

@@ -11,9 +11,9 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
+#include "base/loop.h"
 #include "http/server.h"
 #include "lib/error.h"
-#include "loop.h"
 
 struct emu_listener {
     struct emu_source source;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "http/tls.h"
-#include "metadata.h"
+#include "metadata/metadata.h"
 
 enum { SOCKET_MODE = 0600 };
 

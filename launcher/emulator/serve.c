@@ -6,19 +6,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "api.h"
+#include "api/api.h"
+#include "api/faults.h"
+#include "base/folder.h"
 #include "cloud.h"
-#include "faults.h"
-#include "folder.h"
 #include "lib/auto.h"
-#include "metadata_file.h"
-#include "networks.h"
-#include "people.h"
+#include "metadata/metadata_file.h"
 #include "places.h"
 #include "reqlog.h"
-#include "steps.h"
-#include "worker.h"
-#include "zones.h"
+#include "resources/networks.h"
+#include "resources/steps.h"
+#include "resources/worker.h"
+#include "resources/zones.h"
+#include "tokens/people.h"
 
 enum { HIDDEN_MAX = VMCP_LIST_MAX + 8, GRACE_MS = 2000, ADDR_MAX = 96 };
 

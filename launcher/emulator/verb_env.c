@@ -7,7 +7,7 @@
 #include "env.h"
 #include "serve.h"
 #include "verbs.h"
-#include "within.h"
+#include "vm/within.h"
 
 /* What both need to know about it. */
 struct env_args {
