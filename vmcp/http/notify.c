@@ -48,5 +48,5 @@ void http_notify_reloading(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     http_notify("RELOADING=1\nMONOTONIC_USEC=%lld",
-               (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+                (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 }

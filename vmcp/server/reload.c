@@ -99,11 +99,11 @@ int srv_reload(struct srv_service *service, const char *why, bool unasked, json_
     if (rc == 0) {
         srv_service_replace(service, snapshot);
         http_notify("READY=1\nSTATUS=%s, generation %u",
-                   srv_catalogue_text(snapshot->catalogue, held), snapshot->generation);
+                    srv_catalogue_text(snapshot->catalogue, held), snapshot->generation);
     } else {
         srv_service_reload_failed(service, failure.code);
         http_notify("READY=1\nSTATUS=the last reload failed, the old set is served: %s",
-                   failure.text);
+                    failure.text);
     }
     give_memory_back();
     if (findings.more)
