@@ -246,7 +246,8 @@ static int load_folder(struct shelf *shelf, struct arrivals *files, const char *
     if (bad)
         return vmcp_fail_at(err, VMCP_E_CONFIG, folder, "%zu %s file%s wrong", bad,
                             vmcp_kind_name(files->kind), bad == 1 ? " is" : "s are");
-    qsort(shelf->items, shelf->count, sizeof(*shelf->items), by_name);
+    if (shelf->count)
+        qsort(shelf->items, shelf->count, sizeof(*shelf->items), by_name);
     return 0;
 }
 
