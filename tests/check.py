@@ -32,7 +32,7 @@ THREADED = ["vmcpd_reload", "vmcpd_watch", "vmcpd_log", "vmcpd_metrics", "vmcpd_
 ALONE = ["http_limits", "http_flood", "vmcpd_big", "vmcpd_memory", "vmcpd_faults", "vmcp_verify",
          "vmcpd_page", "vms", "demo", "emulator", "emulator_rows",
          "schedule_many"]
-WORKERS = 4
+WORKERS = 8
 # Processes that are killed at each of their steps, some hundred times: their traces are checked in the
 # release build, and a sanitizer would take ten times as long to see the same code.
 NOT_SANITIZED = ["-k", "not killed_at"]
