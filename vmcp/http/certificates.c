@@ -207,6 +207,6 @@ void http_certificates_explain(CURL *curl, CURLcode code, const char *text, cons
                        code == CURLE_SEND_ERROR || code == CURLE_SSL_CONNECT_ERROR))
         snprintf(ret, size, "%s; %s", text,
                  files->cert ? "is the certificate of --client-cert one that it lets in?"
-                             : "a server that wants its clients' certificates ends so, and "
-                               "--client-cert and --client-key show one");
+                             : "a server that wants its clients' certificates ends so "
+                               "(--client-cert, --client-key), or no TLS is spoken there");
 }
