@@ -28,13 +28,17 @@ LAUNCHER = "/var/lib/vmcp/bin/vmcp-launch"
 VM_FOLDERS = ("/var/lib/vmcp", "/var/lib/vmcp-launch", "/srv/flask-app")
 
 
+LAPTOP = "192.0.2.1"
+
+
 class Demo:
     def __init__(self, args, work, driver):
         self.work = work
         self.driver = driver
         self.programs = Programs(os.path.abspath(args.bin), work)
-        # In the laboratory the VMs reach the laptop at their gateway; else all is on loopback.
-        self.laptop = "10.128.0.1" if driver == "netns" else "127.0.0.1"
+        # In the laboratory the laptop has an address of its own, of which the VMs may reach what the
+        # emulator is told (RFC 5737: it is nobody's); else all is on loopback.
+        self.laptop = LAPTOP if driver == "netns" else "127.0.0.1"
         self.listen = "0.0.0.0" if driver == "netns" else "127.0.0.1"
         self.cloud = None
         self.vmcpd_port = self.web_port = self.proxy_port = None
@@ -56,6 +60,8 @@ class Demo:
             "--listen", f"{self.listen}:0", "--allow-http"], r"ready on http://[^:]+:(\d+)")
         self.vmcpd_port = int(ready.group(1))
         say(f"vmcpd answers on port {self.vmcpd_port} for the domain {DOMAIN}")
+        self.start_web()
+        self.start_proxy()
 
     # 2
     def start_cloud(self):
@@ -69,6 +75,7 @@ class Demo:
             "--grant", "vm1-launcher=roles/compute.instanceAdmin.v1",
             "--key", f"vm1-launcher={self.file('service-credentials.json')}",
             "--request-log", self.file("requests.jsonl"), "--folder", self.folder("cloud"),
+            *(o for p in self.ports() for o in ("--guest-may-reach", f"{self.laptop}:{p}")),
             ], r"ready[^\n]*\n(.*\n)*.*ready")
         done = self.programs.run("gce-emulator", "env", "--metadata", "127.0.0.1:18080", "--api",
                                  "127.0.0.1:18081", "--project", PROJECT)
@@ -82,6 +89,10 @@ class Demo:
         say(f"gce-emulator: API {self.cloud.api}, metadata http://{env['GCE_METADATA_HOST']}, "
             f"VMs by {self.driver}")
         say(f"service account {VM1_ACCOUNT} may create instances")
+
+    def ports(self):
+        """What a VM may reach of the laptop: without namespaces it reaches all."""
+        return (self.vmcpd_port, self.web_port, self.proxy_port) if self.driver == "netns" else ()
 
     def folder(self, name):
         path = self.file(name)
@@ -115,7 +126,6 @@ class Demo:
     # 3
     def laptop_step(self):
         title("3. The laptop inserts VM-1 with a startup script, the settings it needs, an account")
-        self.start_web()
         report = self.bootstrap("vm-1", "--service-account", VM1_ACCOUNT, "--scopes", SCOPE)
         say(f"vmcp-launch bootstrap: {report['code']}")
         vm1 = self.cloud.instance("vm-1")
@@ -210,13 +220,15 @@ class Demo:
                and not self.cloud.instance("flask-app"),
                f"{what}: exit {exit_code}, {report['code']}, {after - before} inserts")
 
-    def step_proxy(self):
-        title("7. A man in the middle between VM-1 and the responder")
+    def start_proxy(self):
         self.set_proxy("pass")
         ready = self.programs.start("proxy", [
             sys.executable, os.path.join(ROOT, "tests/demo/proxy.py"), f"{self.listen}:0",
             f"127.0.0.1:{self.vmcpd_port}", self.file("proxy.mode")], r"ready on http://[^:]+:(\d+)")
         self.proxy_port = int(ready.group(1))
+
+    def step_proxy(self):
+        title("7. A man in the middle between VM-1 and the responder")
         self.cloud.delete("flask-app")
         self.cloud.delete("vm-1-key")
         self.bootstrap("vm-1-proxied", "--service-account", VM1_ACCOUNT, "--scopes", SCOPE,

@@ -65,6 +65,7 @@ def is_inside():
 def set_up():
     """First steps inside."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["ip", "address", "add", "192.0.2.1/32", "dev", "lo"], check=True)
 
 
 def write_entrance(path, work, enter_it):
